@@ -1,0 +1,1 @@
+"""The pipeline steps that TFX lacks: plain functions on top, a thin adapter below."""

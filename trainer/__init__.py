@@ -1,0 +1,1 @@
+"""What is learned, and how it is served. Imports neither tfx nor Beam nor kfp."""
