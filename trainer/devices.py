@@ -1,0 +1,72 @@
+"""Where training runs: the distribution strategy, chosen by config or found."""
+
+import json
+import os
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from trainer.errors import ConfigError
+
+
+def choose_strategy(
+    setting: str, *, environ: Mapping[str, str] = os.environ
+) -> tf.distribute.Strategy:
+    """The strategy that `train.strategy` asks for.
+
+    `auto` takes several workers where TF_CONFIG names them, a TPU where TPU_NAME or a local
+    one is there, all GPUs where there are several, else one device.
+
+    Raises:
+      ConfigError: the devices that the setting needs are not there.
+    """
+    name = _found(environ) if setting == "auto" else setting
+    match name:
+        case "multi_worker":
+            _require_cluster(environ)
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        case "tpu":
+            return _tpu_strategy(environ)
+        case "mirrored":
+            return tf.distribute.MirroredStrategy(_devices())
+        case _:
+            return tf.distribute.OneDeviceStrategy(_devices()[0])
+
+
+def _found(environ: Mapping[str, str]) -> str:
+    if _worker_count(environ) > 1:
+        return "multi_worker"
+    if environ.get("TPU_NAME") or tf.config.list_physical_devices("TPU"):
+        return "tpu"
+    return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one_device"
+
+
+def _devices() -> list[str]:
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return [device.name for device in found]
+
+
+def _worker_count(environ: Mapping[str, str]) -> int:
+    cluster = json.loads(environ.get("TF_CONFIG") or "{}").get("cluster", {})
+    return sum(len(cluster.get(role, ())) for role in ("chief", "worker"))
+
+
+def _require_cluster(environ: Mapping[str, str]) -> None:
+    if not _worker_count(environ):
+        raise ConfigError(
+            'train.strategy = "multi_worker" needs the environment variable TF_CONFIG to list '
+            'the workers, for example {"cluster": {"worker": ["host:2222", "other:2222"]}, '
+            '"task": {"type": "worker", "index": 0}}; on one machine use "auto"'
+        )
+
+
+def _tpu_strategy(environ: Mapping[str, str]) -> tf.distribute.Strategy:
+    name = environ.get("TPU_NAME") or "local"
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(tpu=name)
+    except (ValueError, tf.errors.OpError) as error:
+        raise ConfigError(
+            f'train.strategy = "tpu" found no TPU named {name!r} ({error}); set TPU_NAME to one '
+            'that can be reached, or use train.strategy = "auto"'
+        ) from error
+    return tf.distribute.TPUStrategy(resolver)

@@ -1,0 +1,35 @@
+"""One vocabulary: the names of features, splits and tensors. Imports nothing.
+
+An Example written by ImageExampleGen holds the `image/...` features below; Transform adds
+`PIXELS`; the SavedModel answers the `OUTPUT_...` tensors.
+"""
+
+# Features of an ingested Example.
+ENCODED = "image/encoded"  # bytes: the file as it was found
+FORMAT = "image/format"  # bytes: JPEG, PNG, GIF, BMP or WEBP, by content
+HEIGHT = "image/height"  # int64, pixels
+WIDTH = "image/width"  # int64, pixels
+FILENAME = "image/filename"  # bytes: path relative to the data folder
+SHA256 = "image/sha256"  # bytes: hex digest of ENCODED
+LABEL = "image/class/text"  # bytes: the class name
+
+# Features of a transformed example.
+PIXELS = "image/pixels"  # bytes: uint8, row-major [size, size, 3], RGB
+
+# The asset of Transform that lists the class names.
+LABEL_VOCABULARY = "labels"
+
+# Splits, with TFX's names. Evaluator judges TEST where there is one, else EVAL.
+TRAIN = "train"
+EVAL = "eval"
+TEST = "test"
+
+# Signatures of the SavedModel and their tensors.
+SERVING_SIGNATURE = "serving_default"
+EXAMPLES_SIGNATURE = "serving_examples"
+INPUT_IMAGE_BYTES = "image_bytes"  # string [N]
+INPUT_EXAMPLES = "examples"  # string [N]
+OUTPUT_LABEL = "label"  # string [N]
+OUTPUT_SCORE = "score"  # float32 [N], in 0..1
+OUTPUT_SCORES = "scores"  # float32 [N, C], each row sums to 1
+OUTPUT_CLASSES = "classes"  # string [N, C], the same row N times

@@ -1,0 +1,54 @@
+"""The one image function: from a file's bytes to the pixels that the network sees.
+
+Ingestion, Transform, training, evaluation and the serving signature all use it, so that a
+model is judged and served on exactly the pixels that it was trained on.
+"""
+
+import tensorflow as tf
+
+
+def decode(encoded: tf.Tensor) -> tf.Tensor:
+    """Decode one image file.
+
+    Args:
+      encoded: string scalar; the bytes of a JPEG, PNG, GIF (its first frame is taken), BMP
+        or WebP file.
+
+    Returns:
+      uint8 [height, width, 3], RGB. Grey becomes three equal channels, alpha is dropped,
+      CMYK and 16-bit are converted.
+
+    Raises:
+      tf.errors.InvalidArgumentError: the bytes are not such an image.
+    """
+    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, [None, None, 3])
+
+
+def resize(image: tf.Tensor, size: int) -> tf.Tensor:
+    """Squeeze an image into a square.
+
+    Args:
+      image: uint8 [height, width, 3].
+      size: width and height of the result, pixels.
+
+    Returns:
+      uint8 [size, size, 3]; bilinear with antialiasing, rounded, so that a stored pixel and
+      a served one are the same number.
+    """
+    resized = tf.image.resize(image, [size, size], antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+def pixels_from_bytes(encoded: tf.Tensor, size: int) -> tf.Tensor:
+    """Decode and resize a batch of image files: string [N] -> uint8 [N, size, size, 3]."""
+    return tf.map_fn(
+        lambda one: resize(decode(one), size),
+        encoded,
+        fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8),
+    )
+
+
+def scaling_constants(scaling: str) -> tuple[float, float]:
+    """Factor and offset that take pixels in 0..255 to the range that the network is fed."""
+    return {"minus_one_to_one": (1 / 127.5, -1.0), "zero_to_one": (1 / 255, 0.0)}[scaling]

@@ -1,0 +1,112 @@
+"""The trainer's part of the configuration: frozen, typed, validated where it is made.
+
+The defaults are the `default` preset. `pipeline.config` puts these sections beside its own;
+the Trainer step receives them as JSON and builds the same objects again.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Frozen(BaseModel):
+    """A section of the configuration: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+
+class ImageSettings(Frozen):
+    """How bytes become the pixels that the network sees."""
+
+    size: Annotated[int, Field(ge=75, le=1024)] = 299
+    """Width and height in pixels; Inception V3 takes 75 or more."""
+    scaling: Literal["minus_one_to_one", "zero_to_one"] = "minus_one_to_one"
+    """Range of the pixels: x/127.5-1 as Inception V3 was trained, or the course's x/255."""
+
+
+class ModelSettings(Frozen):
+    """The frozen base and the head on top of it."""
+
+    weights: str = "auto"
+    """`auto`, a path to an Inception V3 `notop` HDF5 file, or `random`."""
+    cut: str = "mixed8"
+    """The base's layer whose output feeds the head."""
+    head: Literal["pooled", "flatten"] = "pooled"
+    """What happens to the cut's feature map: global average, or the whole map flattened."""
+    dense_units: Annotated[int, Field(ge=0)] = 0
+    """Units of a hidden relu layer; 0 leaves it out."""
+    dropout: Fraction = 0.2
+    """Share of the inputs of the last layer that is dropped in training; 0 turns it off."""
+    thaw_from: str | None = None
+    """Train the base's layers from this one up to the cut; batch norm stays frozen."""
+
+
+class AugmentSettings(Frozen):
+    """Random changes to training images, with ImageDataGenerator's meaning of each number."""
+
+    enabled: bool = False
+    """Augment anew at every epoch; needs `train.base = "live"`."""
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 40.0
+    width_shift: Fraction = 0.2
+    """Share of the width."""
+    height_shift: Fraction = 0.2
+    """Share of the height."""
+    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.2
+    """Degrees, as in ImageDataGenerator: the course's 0.2 is a fifth of one degree."""
+    zoom: Fraction = 0.2
+    """Each axis is scaled by a factor in 1-zoom..1+zoom."""
+    horizontal_flip: bool = True
+
+
+class TrainSettings(Frozen):
+    """How the head (and any thawed layer) is fitted."""
+
+    base: Literal["cached", "live"] = "cached"
+    """`cached` runs the frozen base once an image; `live` runs it at every step."""
+    mirror: bool = True
+    """With `cached`: train on each image and on its mirror image."""
+    epochs: Positive = 30
+    batch_size: Positive = 64
+    """Global batch size: shared out among the devices."""
+    steps_per_epoch: Positive | None = None
+    """Training steps an epoch; unset, every image once."""
+    validation_steps: Positive | None = None
+    """Validation steps an epoch; unset, every image once."""
+    optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    thaw_learning_rate: Annotated[float, Field(gt=0)] = 1e-5
+    """Learning rate of the thawed layers."""
+    early_stopping_patience: Annotated[int, Field(ge=0)] = 5
+    """Epochs without a lower validation loss before training stops; 0 never stops early.
+    The best epoch is kept either way."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    strategy: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+
+
+class TrainerSettings(Frozen):
+    """All that the Trainer step needs to know."""
+
+    image: ImageSettings = ImageSettings()
+    model: ModelSettings = ModelSettings()
+    augment: AugmentSettings = AugmentSettings()
+    train: TrainSettings = TrainSettings()
+
+    @model_validator(mode="after")
+    def _live_base_where_pixels_change(self) -> "TrainerSettings":
+        if self.train.base == "live":
+            return self
+        for key, is_set in (
+            ("augment.enabled", self.augment.enabled),
+            ("model.thaw_from", self.model.thaw_from is not None),
+        ):
+            if is_set:
+                raise ValueError(
+                    f'{key} needs the base to run at every step: set train.base = "live"'
+                )
+        return self

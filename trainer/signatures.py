@@ -1,0 +1,94 @@
+"""The SavedModel: from the bytes of image files to labels and scores, in one TensorFlow graph."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from trainer import features, images
+
+
+class Server(tf.Module):
+    """The classifier behind the signatures that TF Serving calls.
+
+    Args:
+      classifier: uint8 [N, size, size, 3] -> float32 [N, 1] or [N, C].
+      labels: class names, in the order of the classifier's outputs.
+      size: width and height that the classifier takes, pixels.
+    """
+
+    def __init__(self, classifier: keras.Model, *, labels: Sequence[str], size: int) -> None:
+        super().__init__(name="frostline")
+        self.classifier = classifier
+        self.labels = tf.constant(list(labels))
+        self.size = size
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.string, name=features.INPUT_IMAGE_BYTES)]
+    )
+    def serve_images(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Classify image files: string [N] -> label, score [N]; scores, classes [N, C]."""
+        pixels = images.pixels_from_bytes(image_bytes, self.size)
+        return self._answer(_class_scores(self.classifier(pixels, training=False)))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.INPUT_EXAMPLES)])
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Classify serialized tf.Examples by their `image/encoded`: string [N] -> the same."""
+        spec = {features.ENCODED: tf.io.FixedLenFeature([], tf.string)}
+        parsed = tf.io.parse_example(examples, spec)
+        return self.serve_images(tf.ensure_shape(parsed[features.ENCODED], [None]))
+
+    def _answer(self, scores: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            features.OUTPUT_LABEL: tf.gather(self.labels, tf.argmax(scores, axis=1)),
+            features.OUTPUT_SCORE: tf.reduce_max(scores, axis=1),
+            features.OUTPUT_SCORES: scores,
+            features.OUTPUT_CLASSES: tf.repeat(
+                self.labels[tf.newaxis], tf.shape(scores)[0], axis=0
+            ),
+        }
+
+
+def _class_scores(outputs: tf.Tensor) -> tf.Tensor:
+    """One score a class: a sigmoid [N, 1] is the score of the second of two classes."""
+    if outputs.shape[1] == 1:
+        return tf.concat([1.0 - outputs, outputs], axis=1)
+    return outputs
+
+
+def export(server: Server, folder: str) -> None:
+    """Write the SavedModel with its two signatures into `folder`."""
+    signatures = {
+        features.SERVING_SIGNATURE: server.serve_images,
+        features.EXAMPLES_SIGNATURE: server.serve_examples,
+    }
+    tf.saved_model.save(server, folder, signatures=signatures)
+
+
+def write_warmup(folder: str, pictures: Sequence[bytes], *, batch_sizes: Sequence[int]) -> None:
+    """Write the requests that TF Serving replays when it loads the model.
+
+    Args:
+      folder: the SavedModel's.
+      pictures: image files, one or more; repeated as needed.
+      batch_sizes: a request for each.
+    """
+    path = Path(folder) / "assets.extra" / "tf_serving_warmup_requests"
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for batch_size in batch_sizes:
+            batch = [pictures[number % len(pictures)] for number in range(batch_size)]
+            writer.write(_prediction_log(batch))
+
+
+def _prediction_log(batch: Sequence[bytes]) -> bytes:
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.signature_name = features.SERVING_SIGNATURE
+    request.inputs[features.INPUT_IMAGE_BYTES].CopyFrom(tf.make_tensor_proto(list(batch)))
+    log = prediction_log_pb2.PredictionLog(
+        predict_log=prediction_log_pb2.PredictLog(request=request)
+    )
+    return log.SerializeToString()
