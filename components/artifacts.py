@@ -1,0 +1,13 @@
+"""The artifact types that TFX lacks."""
+
+from tfx.types.artifact import Artifact
+
+
+class Quarantine(Artifact):
+    """What ingestion read and what it set aside.
+
+    `counts.json` is an `IngestionCounts`; `quarantine.jsonl` has a line for each file that was
+    set aside: `path`, `label`, `reason`, `message`.
+    """
+
+    TYPE_NAME = "Quarantine"
