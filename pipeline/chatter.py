@@ -1,0 +1,63 @@
+"""Where the chatter of TFX, TensorFlow and Beam goes while a run shows something better."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import absl.logging
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@contextmanager
+def diverted(log: Path) -> Iterator[TextIO]:
+    """Send everything written to standard output and error to a log file, native code's too.
+
+    Yields:
+      a stream to the standard output as it was, for what a person should see.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
+    with log.open("ab") as file, os.fdopen(os.dup(1), "w", encoding="utf-8") as person:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield person
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for original, descriptor in zip(kept, (1, 2), strict=True):
+                os.dup2(original, descriptor)
+                os.close(original)
+
+
+@contextmanager
+def logged(handlers: Mapping[str, logging.Handler]) -> Iterator[None]:
+    """Log everything at INFO to standard error, and give some loggers a handler of their own.
+
+    Args:
+      handlers: logger name -> handler; such a logger's records reach it, at INFO and above.
+    """
+    everything = logging.StreamHandler(sys.stderr)
+    everything.setFormatter(logging.Formatter(_FORMAT))
+    loggers = {logging.getLogger(name): handler for name, handler in handlers.items()}
+    loggers[logging.getLogger()] = everything
+    levels = {logger: logger.level for logger in loggers}
+    # TensorFlow sets absl's level back to what absl itself was told, not to the logger's.
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.INFO)
+    for logger, handler in loggers.items():
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        absl.logging.set_verbosity(verbosity)
+        for logger, handler in loggers.items():
+            logger.removeHandler(handler)
+            logger.setLevel(levels[logger])

@@ -1,0 +1,58 @@
+"""The first and the last lines that a run shows a person."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.summary import FILE, Summary
+
+_WARNING = "UNTRAINED: the base has random weights. This model tries the machinery only."
+
+
+def opening(log: Path) -> str:
+    """Said before anything else."""
+    return f"TensorFlow and TFX are loading; what they say goes to {log}\n"
+
+
+def text(summary: Summary, work_dir: Path) -> str:
+    """How a run ended, why, and what to do next."""
+    return (
+        "\n".join(["", *_verdict(summary), *_checks(summary), *_places(summary, work_dir)]) + "\n"
+    )
+
+
+def _verdict(summary: Summary) -> Iterator[str]:
+    after = f"after {_minutes(summary.seconds)}"
+    match summary.status:
+        case "pushed" if summary.pushed:
+            yield f"PUSHED {after}: {summary.pushed.path}"
+        case "not_blessed":
+            yield f"NOT PUSHED {after}: the model did not pass its thresholds"
+        case "not_pushed":
+            yield f"NOT PUSHED {after}: the model passed its thresholds, but its base is untrained"
+        case "interrupted":
+            yield f"INTERRUPTED {after}: run the same command again to go on"
+        case _ if summary.error:
+            where = f" in {summary.error.step}" if summary.error.step else ""
+            yield f"FAILED{where} {after}: {summary.error.message}"
+    if summary.model["untrained"]:
+        yield _WARNING
+
+
+def _checks(summary: Summary) -> Iterator[str]:
+    if quarantined := summary.data.get("quarantined"):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in quarantined.items())
+        accepted, read = summary.data["accepted"], summary.data["read"]
+        yield f"  data     {accepted} of {read} files are images; set aside: {reasons}"
+    for gate in summary.gates:
+        yield f"  {'passed' if gate.passed else 'FAILED'}   {gate.sentence}"
+
+
+def _places(summary: Summary, work_dir: Path) -> Iterator[str]:
+    yield f"  summary  {work_dir / 'latest' / FILE}"
+    yield f"  log      {summary.log}"
+    if summary.pushed:
+        yield f"  next     frostline predict --model {work_dir} IMAGE..."
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"

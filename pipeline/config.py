@@ -1,0 +1,214 @@
+"""The whole configuration of a run: its sections, how it is put together, and its TOML.
+
+A setting is looked for in the defaults, the preset, the file and `--set`; the last one wins.
+Tables are merged key by key. `"none"` unsets an optional setting, and takes a metric out of
+`evaluate.thresholds`.
+"""
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from pipeline.layers import Layer, is_table, merged, stacked
+from trainer.errors import ConfigError
+from trainer.settings import Frozen, Positive, TrainerSettings
+
+Metric = Literal["accuracy", "log_loss"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+
+
+class DataSettings(Frozen):
+    """How the data folder is read and shared out."""
+
+    eval_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share that the split by content hash sets aside, where the folder has no splits."""
+    min_images_per_class: Positive = 2
+    """Images that every class needs in every split."""
+    max_pixels: Positive = 100_000_000
+    """An image that claims more (width x height) is set aside unread."""
+    shards: Positive = 4
+    """TFRecord files a split."""
+
+
+class Bound(Frozen):
+    """What a metric may be, ends included; at least one end is set."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> "Bound":
+        if self.min is None and self.max is None:
+            raise ValueError("needs min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}: no model could pass")
+        return self
+
+
+class EvaluateSettings(Frozen):
+    """What a model must reach before it is pushed."""
+
+    thresholds: dict[Metric, Bound] = Field(default={"accuracy": Bound(min=0.8)})
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _without_unset(cls, thresholds: Any) -> Any:
+        if not isinstance(thresholds, dict):
+            return thresholds
+        return {metric: bound for metric, bound in thresholds.items() if bound is not None}
+
+    @field_validator("thresholds")
+    @classmethod
+    def _can_refuse(cls, thresholds: dict[Metric, Bound]) -> dict[Metric, Bound]:
+        if not thresholds:
+            raise ValueError(
+                "has no threshold, and a model that nothing can refuse is not gated: "
+                f"bound at least one of {', '.join(METRICS)}"
+            )
+        for metric, bound in thresholds.items():
+            _refuses_bad_models(metric, bound)
+        return thresholds
+
+
+def _refuses_bad_models(metric: Metric, bound: Bound) -> None:
+    if metric == "accuracy" and not (bound.min is not None and 0 < bound.min <= 1):
+        raise ValueError("accuracy needs a min above 0 and up to 1, or it refuses no bad model")
+    if metric == "log_loss" and not (bound.max is not None and 0 < bound.max < math.inf):
+        raise ValueError("log_loss needs a finite max above 0, or it refuses no bad model")
+
+
+class PushSettings(Frozen):
+    """Where a blessed model goes."""
+
+    model_name: str = "frostline"
+    """The folder under `serving/`, and the name in TF Serving's URL."""
+    untrained: bool = False
+    """Push a model whose base has random weights, too."""
+
+    @field_validator("model_name")
+    @classmethod
+    def _is_one_url_segment(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+            raise ValueError(
+                "should be 1 to 100 letters, digits, '.', '_' or '-', a letter or digit first"
+            )
+        return name
+
+
+class BeamSettings(Frozen):
+    """Where Beam's own work runs."""
+
+    runner: Literal["in_process", "multi_processing"] = "in_process"
+    """`multi_processing` pays for itself on big data only."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Worker processes; 0 means all cores."""
+
+
+class Config(TrainerSettings):
+    """Everything that can be set for a run."""
+
+    data: DataSettings = DataSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    push: PushSettings = PushSettings()
+    beam: BeamSettings = BeamSettings()
+
+
+def resolve(
+    *, preset: str, file: Path | None, overrides: Sequence[str], weights: str | None
+) -> Config:
+    """Put a configuration together: defaults < preset < file < overrides (`a.b=value`).
+
+    `weights` is `model.weights`, set last; an override that says otherwise is an error.
+
+    Raises:
+        ConfigError: naming every unknown key and every wrong value at once.
+    """
+    layers = stacked(preset=preset, file=file, overrides=overrides, weights=weights)
+    tables: Any = Config().model_dump()
+    for layer in layers:
+        tables = merged(tables, layer.values)
+    try:
+        return Config.model_validate(tables, strict=True)
+    except ValidationError as error:
+        problems = [_problem(details, layers) for details in error.errors()]
+        raise ConfigError("\n".join(problems)) from None
+
+
+def to_toml(config: Config) -> str:
+    """The configuration as TOML that `resolve` reads back, whatever the preset.
+
+    Unset settings are written as "none", so that they unset what a preset sets.
+    """
+    tables = config.model_dump()
+    unset = dict.fromkeys(METRICS)
+    tables["evaluate"]["thresholds"] = unset | tables["evaluate"]["thresholds"]
+    return "\n\n".join(_toml_tables(tables, path=())) + "\n"
+
+
+def _toml_tables(table: Mapping[str, Any], *, path: tuple[str, ...]) -> Iterator[str]:
+    lines = [f"{key} = {_toml_value(value)}" for key, value in table.items() if not is_table(value)]
+    if lines:
+        yield "\n".join([f"[{'.'.join(path)}]", *lines])
+    for key, value in table.items():
+        if is_table(value):
+            yield from _toml_tables(value, path=(*path, key))
+
+
+def _toml_value(value: Any) -> str:
+    # JSON's strings, booleans and finite numbers are TOML's too, DEL apart.
+    text = "none" if value is None else value
+    return json.dumps(text, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
+
+
+def _problem(details: ErrorDetails, layers: Sequence[Layer]) -> str:
+    """One line on one of pydantic's errors: key, value, source, and what is accepted."""
+    path = tuple(str(part) for part in details["loc"] if part != "[key]")
+    accepted = _ACCEPTED.get(details["type"]) or details["msg"]
+    accepted = accepted.removeprefix("Value error, ").replace("Input should", "should")
+    if not path:
+        return accepted
+    source = next((layer.source for layer in reversed(layers) if layer.mentions(path)), "defaults")
+    if details["type"] == "extra_forbidden" or "[key]" in details["loc"]:
+        return f"{'.'.join(path)} (from {source}): {_no_such_key(path)}"
+    if is_table(details["input"]):
+        return f"{'.'.join(path)} (from {source}): {accepted}"
+    return f"{'.'.join(path)} = {_toml_value(details['input'])} (from {source}): {accepted}"
+
+
+_ACCEPTED = {
+    "bool_type": "should be true or false",
+    "dict_type": "should be a table of settings",
+    "float_type": "should be a number",
+    "int_from_float": "should be a whole number",
+    "int_type": "should be a whole number",
+    "model_type": "should be a table of settings",
+    "string_type": 'should be text; quote it as "text" where it looks like something else',
+}
+
+
+def _no_such_key(path: Sequence[str]) -> str:
+    *section, name = path
+    known = list(_known_keys(section))
+    close = difflib.get_close_matches(name, known, n=len(known))
+    ordered = ", ".join([*close, *(key for key in known if key not in close)])
+    if section:
+        return f"no such key; {'.'.join(section)} has {ordered}"
+    homes = [f"{home}.{name}" for home in known if name in _known_keys([home])]
+    meant = f"did you mean {' or '.join(homes)}? " if homes else ""
+    return f"no such section; {meant}the sections are {ordered}"
+
+
+def _known_keys(section: Sequence[str]) -> Sequence[str]:
+    if tuple(section) == ("evaluate", "thresholds"):
+        return METRICS
+    if tuple(section[:2]) == ("evaluate", "thresholds"):
+        return list(Bound.model_fields)
+    model = Config.model_fields[section[0]].annotation if section else Config
+    return list(getattr(model, "model_fields", ()))

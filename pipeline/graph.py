@@ -1,0 +1,152 @@
+"""The whole product on one screen: from a folder of images to a pushed model."""
+
+import json
+from collections.abc import Mapping
+
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
+from tfx import v1 as tfx
+from tfx.orchestration import metadata
+
+from components.image_example_gen import ImageExampleGen
+from pipeline.config import METRICS, Bound, Config, Metric
+from pipeline.sources import Sources
+from pipeline.workdir import WorkDir
+from trainer import features, run
+from trainer.settings import TrainerSettings
+
+TRAINER_SECTIONS = set(TrainerSettings.model_fields)
+_TFMA_CLASSES: Mapping[Metric, str] = {
+    "accuracy": "SparseCategoricalAccuracy",
+    "log_loss": "SparseCategoricalCrossentropy",
+}
+
+
+def create_pipeline(
+    config: Config, sources: Sources, work_dir: WorkDir, *, push_request: str
+) -> tfx.dsl.Pipeline:
+    """The steps in order, each fed by the ones above it.
+
+    Args:
+      config: what is to be done.
+      sources: the data, the weights and the code, with their digests.
+      work_dir: where everything is written.
+      push_request: changes when a model must be pushed although nothing else changed.
+    """
+    example_gen = ImageExampleGen(
+        data_dir=str(sources.data_dir),
+        settings=config.data.model_dump_json(),
+        fingerprint=f"{sources.data_digest} {sources.code_digest}",
+    )
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
+    schema_gen = tfx.components.SchemaGen(
+        statistics=statistics_gen.outputs["statistics"], infer_feature_shape=True
+    )
+    example_validator = tfx.components.ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    )
+    transform = tfx.components.Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        preprocessing_fn="trainer.preprocessing.preprocessing_fn",
+        custom_config={"size": config.image.size, "code": sources.code_digest},
+        # Statistics of pixels cost more than the pixels themselves and tell nothing.
+        disable_statistics=True,
+    )
+    trainer = tfx.components.Trainer(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        run_fn="trainer.run.run_fn",
+        train_args=tfx.proto.TrainArgs(splits=[features.TRAIN]),
+        eval_args=tfx.proto.EvalArgs(splits=[features.EVAL]),
+        custom_config=run.custom_config(
+            TrainerSettings.model_validate(config.model_dump(include=TRAINER_SECTIONS)),
+            weights=sources.weights,
+            weights_sha256=sources.weights_sha256,
+            code=sources.code_digest,
+            checkpoints=work_dir.checkpoints,
+        ),
+    )
+    evaluator = tfx.components.Evaluator(
+        examples=example_gen.outputs["examples"],
+        model=trainer.outputs["model"],
+        eval_config=eval_config(config),
+        example_splits=[sources.judged_split],
+    )
+    steps = [example_gen, statistics_gen, schema_gen, example_validator, transform, trainer]
+    steps.append(evaluator)
+    if sources.is_trained or config.push.untrained:
+        pusher = tfx.components.Pusher(
+            model=trainer.outputs["model"],
+            model_blessing=evaluator.outputs["blessing"],
+            push_destination=tfx.proto.PushDestination(
+                filesystem=tfx.proto.PushDestination.Filesystem(
+                    base_directory=str(work_dir.serving / config.push.model_name)
+                )
+            ),
+            custom_config={"push_request": push_request},
+        )
+        steps.append(pusher)
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.push.model_name,
+        pipeline_root=str(work_dir.artifacts),
+        components=steps,
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(work_dir.metadata)
+        ),
+        beam_pipeline_args=beam_pipeline_args(config),
+    )
+
+
+def eval_config(config: Config) -> tfma.EvalConfig:
+    """What TFMA computes of the served signature, and what blesses a model."""
+    metrics = [_metric_config(config, metric) for metric in METRICS]
+    return tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(
+                signature_name=features.EXAMPLES_SIGNATURE,
+                label_key=features.LABEL,
+                prediction_key=features.OUTPUT_SCORES,
+            )
+        ],
+        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=[features.LABEL])],
+        metrics_specs=[
+            tfma.MetricsSpec(metrics=[*metrics, tfma.MetricConfig(class_name="ExampleCount")])
+        ],
+    )
+
+
+def _metric_config(config: Config, metric: Metric) -> tfma.MetricConfig:
+    bound = config.evaluate.thresholds.get(metric)
+    return tfma.MetricConfig(
+        class_name=_TFMA_CLASSES[metric],
+        config=json.dumps({"name": metric}),
+        per_slice_thresholds=[] if bound is None else [_overall(bound)],
+    )
+
+
+def _overall(bound: Bound) -> config_pb2.PerSliceMetricThreshold:
+    """A bound on the whole split: TFMA's plain threshold would bind every class, too."""
+    limits = {"lower_bound": bound.min, "upper_bound": bound.max}
+    wrapped = {name: {"value": value} for name, value in limits.items() if value is not None}
+    return config_pb2.PerSliceMetricThreshold(
+        slicing_specs=[tfma.SlicingSpec()],
+        threshold=tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(**wrapped)),
+    )
+
+
+def beam_pipeline_args(config: Config) -> list[str]:
+    """Beam's runner, by name: the default one would try to download another from the network."""
+    in_process = [
+        "--runner=FnApiRunner",
+        # TFX packs itself up for remote workers at every step, unless some package is named.
+        "--sdk_container_image=none-is-needed-in-process",
+    ]
+    if config.beam.runner == "in_process":
+        return in_process
+    return [
+        *in_process,
+        "--direct_running_mode=multi_processing",
+        f"--direct_num_workers={config.beam.workers}",
+    ]

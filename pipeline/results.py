@@ -1,0 +1,123 @@
+"""What the steps of the latest run left behind, read from ML Metadata and its artifacts."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+from tfx.orchestration import metadata
+
+from components import quarantine
+from components.quarantine import IngestionCounts
+from pipeline.summary import Pushed
+from pipeline.workdir import WorkDir
+
+_RUN_CONTEXT = "pipeline_run"
+_OUTPUT = mlmd.Event.OUTPUT
+
+
+class Results:
+    """The artifacts of the latest run; each question is answered None where there is none yet."""
+
+    def __init__(self, work_dir: WorkDir) -> None:
+        self._store = _store(work_dir)
+        self._artifacts = self._outputs_of_latest_run()
+
+    def counts(self) -> IngestionCounts | None:
+        """What ingestion read and set aside."""
+        folder = self._folder("Quarantine")
+        return quarantine.read_counts(folder) if folder else None
+
+    def training(self) -> dict[str, Any] | None:
+        """The training curves: `best_epoch`, and `epochs`, a row each."""
+        folder = self.model_run()
+        return json.loads((folder / "history.json").read_text()) if folder else None
+
+    def model_run(self) -> Path | None:
+        """The folder with curves, model summary and TensorBoard logs."""
+        return self._folder("ModelRun")
+
+    def evaluation(self) -> dict[str, float] | None:
+        """Metric -> value, of the whole judged split."""
+        return self._metrics().get(())
+
+    def evaluation_by_class(self) -> dict[str, dict[str, float]] | None:
+        """Class -> metric -> value."""
+        return {key[0][1]: values for key, values in self._metrics().items() if key} or None
+
+    def is_blessed(self) -> bool | None:
+        """What TFX's Evaluator decided."""
+        artifact = self._artifacts.get("ModelBlessing")
+        return artifact and artifact.custom_properties["blessed"].int_value == 1
+
+    def pushed(self) -> Pushed | None:
+        """Where the model was pushed to."""
+        artifact = self._artifacts.get("PushedModel")
+        return _pushed(artifact) if artifact else None
+
+    def _folder(self, type_name: str) -> Path | None:
+        artifact = self._artifacts.get(type_name)
+        return Path(artifact.uri) if artifact else None
+
+    def _metrics(self) -> Mapping[tuple, dict[str, float]]:
+        folder = self._folder("ModelEvaluation")
+        return _read_metrics(folder) if folder else {}
+
+    def _outputs_of_latest_run(self) -> dict[str, mlmd.Artifact]:
+        runs = self._store.get_contexts_by_type(_RUN_CONTEXT)
+        if not runs:
+            return {}
+        latest = max(runs, key=lambda run: run.create_time_since_epoch)
+        executions = self._store.get_executions_by_context(latest.id)
+        events = self._store.get_events_by_execution_ids([each.id for each in executions])
+        artifacts = self._store.get_artifacts_by_id(
+            [event.artifact_id for event in events if event.type == _OUTPUT]
+        )
+        return {artifact.type: artifact for artifact in artifacts}
+
+
+def push_request(work_dir: WorkDir) -> str:
+    """Changes when a pushed version has vanished, so that TFX's cache lets it be pushed again."""
+    if not work_dir.metadata.exists():
+        return "0 vanished"
+    pushed = map(_pushed, _store(work_dir).get_artifacts_by_type("PushedModel"))
+    return f"{sum(1 for each in pushed if each and not Path(each.path).exists())} vanished"
+
+
+def sweep(work_dir: WorkDir) -> None:
+    """Remove what a step that never finished has left half-written.
+
+    Call it only while holding the work directory: then no step is running.
+    """
+    if work_dir.metadata.exists():
+        for execution in _store(work_dir).get_executions():
+            if execution.last_known_state in (mlmd.Execution.NEW, mlmd.Execution.RUNNING):
+                for folder in work_dir.artifacts.glob(f"*/*/{execution.id}"):
+                    shutil.rmtree(folder)
+    for version in work_dir.serving.glob("*/*"):
+        if not (version / "saved_model.pb").exists():
+            shutil.rmtree(version)
+
+
+def _store(work_dir: WorkDir) -> MetadataStore:
+    return MetadataStore(metadata.sqlite_metadata_connection_config(str(work_dir.metadata)))
+
+
+def _pushed(artifact: mlmd.Artifact) -> Pushed | None:
+    properties = artifact.custom_properties
+    if not properties["pushed"].int_value:
+        return None
+    destination = properties["pushed_destination"].string_value
+    return Pushed(path=destination, version=properties["pushed_version"].string_value)
+
+
+def _read_metrics(folder: Path) -> dict[tuple, dict[str, float]]:
+    result = tfma.load_eval_result(str(folder))
+    return {
+        slice_key: {name: value["doubleValue"] for name, value in metrics[""][""].items()}
+        for slice_key, metrics in result.slicing_metrics
+    }

@@ -1,0 +1,93 @@
+"""`summary.json`: everything that a script may want to know of a run."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.steps import Step
+from pipeline.verdict import Gate
+
+FILE = "summary.json"
+Status = Literal["pushed", "not_blessed", "not_pushed", "failed", "interrupted"]
+_DISTRIBUTIONS = (
+    "frostline",
+    "tfx",
+    "tensorflow",
+    "keras",
+    "tensorflow-transform",
+    "tensorflow-model-analysis",
+    "apache-beam",
+)
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A model that TF Serving can load."""
+
+    path: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What stopped a run.
+
+    step: the step that failed; None where no step was running
+    """
+
+    step: str | None
+    type: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run, as far as it came; what it did not come to is None or empty.
+
+    seconds: wall time
+    config: every setting, resolved
+    data: `path`, `read`, `accepted`, `quarantined` (reason -> files), `accepted_by_split`
+    model: `weights`, `weights_sha256`, `untrained`
+    training: `best_epoch`, and `epochs`, a row each
+    evaluation: metric -> value, of the whole judged split
+    evaluation_by_class: class -> metric -> value
+    """
+
+    run_id: str
+    status: Status
+    exit_code: int
+    started: str
+    seconds: float
+    command: Sequence[str]
+    preset: str
+    config: Mapping[str, Any]
+    model: Mapping[str, Any]
+    log: str
+    data: Mapping[str, Any]
+    steps: Sequence[Step] = ()
+    training: Mapping[str, Any] | None = None
+    evaluation: Mapping[str, float] | None = None
+    evaluation_by_class: Mapping[str, Mapping[str, float]] | None = None
+    gates: Sequence[Gate] = ()
+    pushed: Pushed | None = None
+    error: Failure | None = None
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the packages that decide what a run does."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _DISTRIBUTIONS}
+
+
+def write(folder: Path, summary: Summary) -> Path:
+    """Write summary.json into `folder`, whole or not at all."""
+    path = folder / FILE
+    unfinished = path.with_suffix(".unfinished")
+    text = json.dumps(asdict(summary), indent=2, ensure_ascii=False)
+    unfinished.write_text(text + "\n", encoding="utf-8")
+    unfinished.replace(path)
+    return path
