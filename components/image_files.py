@@ -76,11 +76,18 @@ def _files(folder: Path) -> Iterator[ImageFile]:
 def _class_files(root: Path, folder: Path, split: str | None) -> Iterator[ImageFile]:
     for label in _subfolders(folder):
         for path in _walk(folder / label):
-            yield ImageFile(str(path), path.relative_to(root).as_posix(), label, split)
+            name = path.relative_to(root).as_posix()
+            yield ImageFile(str(path), _text(name), _text(label), split)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
+    seen: set[Path] = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
+        place = Path(parent).resolve()
+        if place in seen:  # A link led back here.
+            folders.clear()
+            continue
+        seen.add(place)
         folders[:] = sorted(name for name in folders if not _is_ignored(name))
         yield from (Path(parent, name) for name in names if not _is_ignored(name))
 
@@ -89,6 +96,11 @@ def _subfolders(folder: Path) -> list[str]:
     return sorted(
         entry.name for entry in os.scandir(folder) if entry.is_dir() and not _is_ignored(entry.name)
     )
+
+
+def _text(name: str) -> str:
+    """A name that can be written as UTF-8, whatever bytes the file system holds."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _is_ignored(name: str) -> bool:

@@ -2,16 +2,21 @@
 
 import hashlib
 import io
+import re
 import warnings
 from dataclasses import dataclass
 
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
+from components import gif
 from trainer import images
 
 # What `trainer.images.decode` reads; Pillow's names.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+
+# TensorFlow puts the name of its op around what it has to say.
+_OP_NAME = re.compile(r"^\{\{.*?\}\} | \[Op:.*$")
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,10 @@ def inspect(encoded: bytes, *, max_pixels: int) -> Inspected | Rejected:
         return Rejected("unsupported_format", f"{kind} is none of {', '.join(FORMATS)}")
     if width * height > max_pixels:
         return Rejected("too_many_pixels", f"{width}x{height} is more than {max_pixels} pixels")
+    if kind == "GIF" and (pixels := _frame_pixels(encoded)) > max_pixels:
+        return Rejected(
+            "too_many_pixels", f"all frames together take {pixels} pixels, more than {max_pixels}"
+        )
     return _decoded(encoded, kind)
 
 
@@ -68,7 +77,9 @@ def _header(encoded: bytes) -> tuple[str, int, int] | Rejected:
         warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(encoded)) as image:
-                return image.format or "unknown", image.width, image.height
+                # A camera's JPEG with more pictures after the first, which is the one decoded.
+                kind = "JPEG" if image.format == "MPO" else image.format
+                return kind or "unknown", image.width, image.height
         except UnidentifiedImageError:
             return Rejected("not_an_image", f"no image format begins with {encoded[:8]!r}")
         except Image.DecompressionBombError as error:
@@ -77,9 +88,22 @@ def _header(encoded: bytes) -> tuple[str, int, int] | Rejected:
             return Rejected("undecodable", f"{type(error).__name__}: {error}")
 
 
+def _frame_pixels(encoded: bytes) -> int:
+    """Pixels that TensorFlow makes room for: every frame, and the largest width and height.
+
+    It unpacks all frames to give the first, and takes no notice of the screen's size: a file
+    of 600 KB with a second frame of 30000x30000 takes five gigabytes.
+    """
+    sizes = list(gif.frame_sizes(encoded))
+    if not sizes:
+        return 0
+    widths, heights = zip(*sizes, strict=True)
+    return max(sum(width * height for width, height in sizes), max(widths) * max(heights))
+
+
 def _decoded(encoded: bytes, kind: str) -> Inspected | Rejected:
     try:
         height, width, _ = images.decode(tf.constant(encoded)).numpy().shape
     except tf.errors.OpError as error:
-        return Rejected("undecodable", error.message.partition(" [Op:")[0])
+        return Rejected("undecodable", _OP_NAME.sub("", error.message))
     return Inspected(kind, height, width, hashlib.sha256(encoded).hexdigest())
