@@ -46,11 +46,16 @@ def logged(handlers: Mapping[str, logging.Handler]) -> Iterator[None]:
     everything = logging.StreamHandler(sys.stderr)
     everything.setFormatter(logging.Formatter(_FORMAT))
     loggers = {logging.getLogger(name): handler for name, handler in handlers.items()}
-    loggers[logging.getLogger()] = everything
+    root = logging.getLogger()
+    loggers[root] = everything
+    # Libraries give the root logger handlers of their own: each line would be written again.
+    others = root.handlers[:]
     levels = {logger: logger.level for logger in loggers}
     # TensorFlow sets absl's level back to what absl itself was told, not to the logger's.
     verbosity = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.INFO)
+    for handler in others:
+        root.removeHandler(handler)
     for logger, handler in loggers.items():
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
@@ -61,3 +66,5 @@ def logged(handlers: Mapping[str, logging.Handler]) -> Iterator[None]:
         for logger, handler in loggers.items():
             logger.removeHandler(handler)
             logger.setLevel(levels[logger])
+        for handler in others:
+            root.addHandler(handler)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.board import readable_seconds
 from pipeline.summary import FILE, Summary
 
 _WARNING = "UNTRAINED: the base has random weights. This model tries the machinery only."
@@ -21,7 +22,7 @@ def text(summary: Summary, work_dir: Path) -> str:
 
 
 def _verdict(summary: Summary) -> Iterator[str]:
-    after = f"after {_minutes(summary.seconds)}"
+    after = f"after {readable_seconds(summary.seconds)}"
     match summary.status:
         case "pushed" if summary.pushed:
             yield f"PUSHED {after}: {summary.pushed.path}"
@@ -52,7 +53,3 @@ def _places(summary: Summary, work_dir: Path) -> Iterator[str]:
     yield f"  log      {summary.log}"
     if summary.pushed:
         yield f"  next     frostline predict --model {work_dir} IMAGE..."
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"

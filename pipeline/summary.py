@@ -1,6 +1,7 @@
 """`summary.json`: everything that a script may want to know of a run."""
 
 import json
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -87,7 +88,16 @@ def write(folder: Path, summary: Summary) -> Path:
     """Write summary.json into `folder`, whole or not at all."""
     path = folder / FILE
     unfinished = path.with_suffix(".unfinished")
-    text = json.dumps(asdict(summary), indent=2, ensure_ascii=False)
+    text = json.dumps(_finite(asdict(summary)), indent=2, ensure_ascii=False, allow_nan=False)
     unfinished.write_text(text + "\n", encoding="utf-8")
     unfinished.replace(path)
     return path
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for NaN and infinity, which a diverged training brings: JSON has none."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,6 +1,6 @@
 """The gates of a run: each a check with value, bound, verdict and a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pipeline.config import Bound, Config
@@ -64,7 +64,23 @@ def _gate(metric: str, value: float | None, bound: Bound) -> Gate:
         )
     passed = _is_within(value, bound)
     relation = "is" if passed else "is not"
-    return Gate(metric, value, limits, passed, f"{word} {value:.4f} {relation} {wanted}.")
+    measured = _decimal(value, limits.values())
+    return Gate(metric, value, limits, passed, f"{word} {measured} {relation} {wanted}.")
+
+
+def _decimal(value: float, limits: Collection[float]) -> str:
+    """Four decimals, and more where rounding would carry the value to a limit or across it."""
+    rounded = (f"{value:.{digits}f}" for digits in range(4, 16))
+    truthful = (
+        text
+        for text in rounded
+        if all(_order(float(text), limit) == _order(value, limit) for limit in limits)
+    )
+    return next(truthful, repr(value))
+
+
+def _order(value: float, limit: float) -> tuple[bool, bool]:
+    return value < limit, value > limit
 
 
 def _is_within(value: float, bound: Bound) -> bool:

@@ -2,11 +2,18 @@
 
 import json
 import os
+import socket
 from collections.abc import Mapping
 
 import tensorflow as tf
 
 from trainer.errors import ConfigError
+
+_ANSWER_SECONDS = 5.0
+_CLUSTER_HINT = (
+    'for example as {"cluster": {"worker": ["host:2222", "other:2222"]}, '
+    '"task": {"type": "worker", "index": 0}}'
+)
 
 
 def choose_strategy(
@@ -47,26 +54,42 @@ def _devices() -> list[str]:
 
 
 def _worker_count(environ: Mapping[str, str]) -> int:
-    cluster = json.loads(environ.get("TF_CONFIG") or "{}").get("cluster", {})
-    return sum(len(cluster.get(role, ())) for role in ("chief", "worker"))
+    config = environ.get("TF_CONFIG") or "{}"
+    try:
+        cluster = json.loads(config).get("cluster", {})
+        return sum(len(cluster.get(role, ())) for role in ("chief", "worker"))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"the environment variable TF_CONFIG is {config!r}, which lists no workers "
+            f"({error}); unset it, or write it {_CLUSTER_HINT}"
+        ) from error
 
 
 def _require_cluster(environ: Mapping[str, str]) -> None:
     if not _worker_count(environ):
         raise ConfigError(
             'train.strategy = "multi_worker" needs the environment variable TF_CONFIG to list '
-            'the workers, for example {"cluster": {"worker": ["host:2222", "other:2222"]}, '
-            '"task": {"type": "worker", "index": 0}}; on one machine use "auto"'
+            f'the workers, {_CLUSTER_HINT}; on one machine use "auto"'
         )
 
 
 def _tpu_strategy(environ: Mapping[str, str]) -> tf.distribute.Strategy:
     name = environ.get("TPU_NAME") or "local"
     try:
+        _refuse_silence(name)
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(tpu=name)
-    except (ValueError, tf.errors.OpError) as error:
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
         raise ConfigError(
-            f'train.strategy = "tpu" found no TPU named {name!r} ({error}); set TPU_NAME to one '
+            f'train.strategy = "tpu" found no TPU named {name!r} ({reason}); set TPU_NAME to one '
             'that can be reached, or use train.strategy = "auto"'
         ) from error
     return tf.distribute.TPUStrategy(resolver)
+
+
+def _refuse_silence(name: str) -> None:
+    """Raise OSError where nobody answers at `grpc://host:port`: TensorFlow waits for ever."""
+    scheme, _, address = name.rpartition("://")
+    host, _, port = address.rpartition(":")
+    if scheme == "grpc":
+        socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()

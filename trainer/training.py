@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -109,32 +110,33 @@ def _examples(job: Job, files: Sequence[str]) -> tf.data.Dataset:
 
 def _fit(trained: keras.Model, encoder: keras.Model, job: Job) -> None:
     job.checkpoints.mkdir(parents=True, exist_ok=True)
-    scratch = job.run_dir / "rows"
-    scratch.mkdir()
-    train_rows, eval_rows = _write_rows(scratch, encoder, job)
-    state = _fit_rows(trained, train_rows, eval_rows, job)
+    mirror = job.settings.train.mirror
+    with TemporaryDirectory(dir=job.run_dir, prefix="rows-") as scratch:
+        train_rows = rows.write(
+            Path(scratch, "train.bin"),
+            _batches(job, job.train_files, encoder, mirror=mirror, of="training"),
+        )
+        eval_rows = rows.write(
+            Path(scratch, "eval.bin"),
+            _batches(job, job.eval_files, encoder, mirror=False, of="validation"),
+        )
+        state = _fit_rows(trained, train_rows, eval_rows, job)
     checkpoints.restore_best(trained, job.checkpoints)
     curves.write(job.run_dir, state)
-    shutil.rmtree(scratch)
     shutil.rmtree(job.checkpoints)
 
 
-def _write_rows(scratch: Path, encoder: keras.Model, job: Job) -> tuple[rows.Rows, rows.Rows]:
-    cached, mirror = job.settings.train.base == "cached", job.settings.train.mirror
-    written = []
-    for files, views in ((job.train_files, mirror), (job.eval_files, False)):
-        examples = _examples(job, files)
-        batches = (
-            dataset.feature_batches(examples, encoder, mirror=views)
-            if cached
-            else dataset.pixel_batches(examples)
-        )
-        path = scratch / f"{len(written)}.bin"
-        written.append(rows.write(path, _reported(batches, "features" if cached else "images")))
-    return written[0], written[1]
-
-
-def _reported(batches: Iterator[rows.Batch], unit: str) -> Iterator[rows.Batch]:
+def _batches(
+    job: Job, files: Sequence[str], encoder: keras.Model, *, mirror: bool, of: str
+) -> Iterator[rows.Batch]:
+    """What the trained part of the network is fed, with progress: features, or pixels."""
+    examples = _examples(job, files)
+    if job.settings.train.base == "cached":
+        batches = dataset.feature_batches(examples, encoder, mirror=mirror)
+        unit = f"{of} features"
+    else:
+        batches = dataset.pixel_batches(examples)
+        unit = f"{of} images"
     done = 0
     for batch in batches:
         yield batch
