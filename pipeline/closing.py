@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.board import readable_seconds
+from pipeline.board import duration
 from pipeline.summary import FILE, Summary
 
 _WARNING = "UNTRAINED: the base has random weights. This model tries the machinery only."
@@ -22,7 +22,7 @@ def text(summary: Summary, work_dir: Path) -> str:
 
 
 def _verdict(summary: Summary) -> Iterator[str]:
-    after = f"after {readable_seconds(summary.seconds)}"
+    after = f"after {duration(summary.seconds)}"
     match summary.status:
         case "pushed" if summary.pushed:
             yield f"PUSHED {after}: {summary.pushed.path}"

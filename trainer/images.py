@@ -6,9 +6,11 @@ model is judged and served on exactly the pixels that it was trained on.
 
 import tensorflow as tf
 
+from trainer import orientation
+
 
 def decode(encoded: tf.Tensor) -> tf.Tensor:
-    """Decode one image file.
+    """Decode one image file, and turn it as its EXIF orientation asks.
 
     Args:
       encoded: string scalar; the bytes of a JPEG, PNG, GIF (its first frame is taken), BMP
@@ -16,13 +18,14 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
 
     Returns:
       uint8 [height, width, 3], RGB. Grey becomes three equal channels, alpha is dropped,
-      CMYK and 16-bit are converted.
+      CMYK and 16-bit are converted. Upright: EXIF orientations 5 to 8 swap height and width.
 
     Raises:
       tf.errors.InvalidArgumentError: the bytes are not such an image.
     """
     image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, [None, None, 3])
+    image = tf.ensure_shape(image, [None, None, 3])
+    return orientation.upright(image, orientation.orientation_of(encoded))
 
 
 def resize(image: tf.Tensor, size: int) -> tf.Tensor:
