@@ -105,7 +105,9 @@ class SeededDropout(keras.callbacks.Callback):
 def restore_last(model: keras.Model, folder: Path, state: State) -> None:
     """Load model and optimizer as they were after the last whole epoch, if there was one."""
     if state.done:
-        model.optimizer.build(model.trainable_variables)
+        # The optimizer's variables must lie on the devices where the model's do.
+        with model.distribute_strategy.scope():
+            model.optimizer.build(model.trainable_variables)
         model.load_weights(_weights_path(folder, state.done))
 
 

@@ -156,7 +156,8 @@ def _fit_rows(
     keeper = checkpoints.Checkpoints(
         job.checkpoints, state=state, patience=settings.early_stopping_patience
     )
-    if state.is_out_of_patience(settings.early_stopping_patience):
+    patience_is_out = state.is_out_of_patience(settings.early_stopping_patience)
+    if patience_is_out or state.done >= settings.epochs:  # Interrupted when all was trained.
         return state
     trained.fit(
         dataset.training_batches(
