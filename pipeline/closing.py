@@ -34,7 +34,7 @@ def _verdict(summary: Summary) -> Iterator[str]:
             yield f"INTERRUPTED {after}: run the same command again to go on"
         case _ if summary.error:
             where = f" in {summary.error.step}" if summary.error.step else ""
-            yield f"FAILED{where} {after}: {summary.error.message}"
+            yield f"FAILED{where} {after}: {_without_traceback(summary.error.message)}"
     if summary.model["untrained"]:
         yield _WARNING
 
@@ -53,3 +53,9 @@ def _places(summary: Summary, work_dir: Path) -> Iterator[str]:
     yield f"  log      {summary.log}"
     if summary.pushed:
         yield f"  next     frostline predict --model {work_dir} IMAGE..."
+
+
+def _without_traceback(message: str) -> str:
+    """A worker of Beam hands over its whole traceback, whose last line says what is wrong."""
+    lines = message.strip().splitlines()
+    return lines[-1] if "Traceback (most recent call last):" in lines else message

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import chatter, closing, display, preflight, sample_data, summary, workdir
+from pipeline import (
+    beam_workers,
+    chatter,
+    closing,
+    display,
+    preflight,
+    sample_data,
+    summary,
+    workdir,
+)
 from pipeline.config import Config
 from pipeline.display import Display
 from pipeline.preflight import Weights
@@ -103,9 +113,12 @@ def _run_in(place: WorkDir, request: Request) -> int:
         screen = display.choose(person)
         attempt = _attempt(place, request, screen)
         screen.close()
-        result = _sum_up(place, run_dir, request, attempt)
-        summary.write(run_dir, result)
-        place.point_latest_at(run_dir)
+        try:
+            result = _sum_up(place, run_dir, request, attempt)
+            summary.write(run_dir, result)
+            place.point_latest_at(run_dir)
+        except Exception as error:
+            raise _full_disk(place, error) or error from None
         person.write(closing.text(result, place.root))
     return result.exit_code
 
@@ -139,26 +152,28 @@ def _attempt(place: WorkDir, request: Request, screen: Display) -> Attempt:
 def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt) -> None:
     if request.weights.warning:
         screen.note(f"WARNING: {request.weights.warning}")
-    # Ten seconds of imports, which no other command should wait for.
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
-    from pipeline import graph, results, sources
+    # Seconds of imports, which no other command should wait for; nor should a wrong layer.
     from trainer import backbone
 
     model = request.config.model
     backbone.check(request.weights.path, cut=model.cut, thaw_from=model.thaw_from)
+
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    from pipeline import graph, results, sources
+
     results.sweep(place)
     attempt.data_dir = request.data_dir or _sample(place)
-    pipeline = graph.create_pipeline(
-        request.config,
-        sources.gather(attempt.data_dir, request.weights),
-        place,
-        push_request=results.push_request(place),
+    config = request.config
+    found = sources.gather(attempt.data_dir, request.weights)
+    push_request = results.push_request(
+        place, model_name=config.push.model_name, made_from=sources.model_digest(config, found)
     )
+    pipeline = graph.create_pipeline(config, found, place, push_request=push_request)
     log = StepLog([step.id for step in pipeline.components], screen)
     attempt.steps = log.steps
     screen.start([step.name for step in log.steps])
-    with _watched(log, screen):
+    with _watched(log, screen), beam_workers.prepared():
         try:
             LocalDagRunner().run(pipeline)
         except BaseException:
@@ -187,7 +202,9 @@ def _status(place: WorkDir) -> Status:
 
 
 def _full_disk(place: WorkDir, error: Exception) -> WorkDirError | None:
-    if os.strerror(errno.ENOSPC) not in str(error):
+    # What comes out at the end may be sqlite's complaint about the note of the failure.
+    told = "".join(traceback.format_exception(error))
+    if os.strerror(errno.ENOSPC) not in told and "disk is full" not in told:
         return None
     return WorkDirError(
         f"{place.root} has no space left: make room, or choose another --work-dir; then run the "

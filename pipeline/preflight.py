@@ -50,7 +50,7 @@ def check_weights(config: Config) -> Weights:
     try:
         path = weights.locate(setting, environ=os.environ)
     except WeightsError as error:
-        if setting != weights.AUTO or not config.push.untrained:
+        if not config.push.untrained:
             raise
         return Weights(None, weights.RANDOM, f"the base has RANDOM weights, because {error}")
     return Weights(path, weights.verify(path))

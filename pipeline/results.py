@@ -80,12 +80,40 @@ class Results:
         return {artifact.type: artifact for artifact in artifacts}
 
 
-def push_request(work_dir: WorkDir) -> str:
-    """Changes when a pushed version has vanished, so that TFX's cache lets it be pushed again."""
+def push_request(work_dir: WorkDir, *, model_name: str, made_from: str) -> str:
+    """What TFX's cache holds a push against: changes when this run's model must be pushed again.
+
+    That is when its version has vanished, or a version of another model has been pushed since,
+    which TF Serving would take for the newer one.
+
+    Args:
+      model_name: the folder under `serving/`.
+      made_from: the same for two runs that make the same model.
+    """
+    pushes = _pushes(work_dir, model_name)
+    vanished = [path for path, _ in pushes if not path.exists()]
+    others = [
+        int(path.name)
+        for path, request in pushes
+        if path not in vanished and not request.startswith(made_from)
+    ]
+    return f"{made_from} after {max(others, default='none')}, {len(vanished)} vanished"
+
+
+def _pushes(work_dir: WorkDir, model_name: str) -> list[tuple[Path, str]]:
+    """The folder of each version that was pushed, and the request that it was pushed at."""
     if not work_dir.metadata.exists():
-        return "0 vanished"
-    pushed = map(_pushed, _store(work_dir).get_artifacts_by_type("PushedModel"))
-    return f"{sum(1 for each in pushed if each and not Path(each.path).exists())} vanished"
+        return []
+    store = _store(work_dir)
+    pushes = []
+    for artifact in store.get_artifacts_by_type("PushedModel"):
+        pushed = _pushed(artifact)
+        if pushed and Path(pushed.path).parent == work_dir.serving / model_name:
+            event = store.get_events_by_artifact_ids([artifact.id])[0]
+            [execution] = store.get_executions_by_id([event.execution_id])
+            config = json.loads(execution.custom_properties["custom_config"].string_value)
+            pushes.append((Path(pushed.path), config["push_request"]))
+    return pushes
 
 
 def sweep(work_dir: WorkDir) -> None:

@@ -12,8 +12,10 @@ import components
 import trainer
 from components import image_files
 from components.image_files import ImageFile
+from pipeline.config import Config
 from pipeline.preflight import Weights
 from trainer.features import EVAL, TEST
+from trainer.settings import TrainerSettings
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,12 @@ def gather(data_dir: Path, weights: Weights) -> Sources:
     )
 
 
+def model_digest(config: Config, sources: Sources) -> str:
+    """Digest of all that a model is made from."""
+    settings = config.model_dump_json(include={"data", *TrainerSettings.model_fields})
+    return _digest([settings, repr(sources)])
+
+
 def code_digest() -> str:
     """Digest of the source files whose behaviour ends up in artifacts."""
     folders = (Path(package.__path__[0]) for package in (components, trainer))
@@ -73,5 +81,5 @@ def _file_line(file: ImageFile) -> str:
 def _digest(parts: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part.encode(errors="surrogateescape") + b"\0")
+        digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:16]

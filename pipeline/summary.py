@@ -89,8 +89,11 @@ def write(folder: Path, summary: Summary) -> Path:
     path = folder / FILE
     unfinished = path.with_suffix(".unfinished")
     text = json.dumps(_finite(asdict(summary)), indent=2, ensure_ascii=False, allow_nan=False)
-    unfinished.write_text(text + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    try:
+        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return path
 
 

@@ -69,14 +69,10 @@ def _gate(metric: str, value: float | None, bound: Bound) -> Gate:
 
 
 def _decimal(value: float, limits: Collection[float]) -> str:
-    """Four decimals, and more where rounding would carry the value to a limit or across it."""
-    rounded = (f"{value:.{digits}f}" for digits in range(4, 16))
-    truthful = (
-        text
-        for text in rounded
-        if all(_order(float(text), limit) == _order(value, limit) for limit in limits)
-    )
-    return next(truthful, repr(value))
+    """Four decimals, or all where rounding would carry the value to a limit or across it."""
+    rounded = f"{value:.4f}"
+    is_true = all(_order(float(rounded), limit) == _order(value, limit) for limit in limits)
+    return rounded if is_true else f"{value:.12g}"
 
 
 def _order(value: float, limit: float) -> tuple[bool, bool]:

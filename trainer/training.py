@@ -54,6 +54,8 @@ def train(job: Job) -> model.Classifier:
     """
     settings = job.settings
     keras.utils.set_random_seed(settings.train.seed)
+    # On a GPU, too, the same seed then gives the same curve.
+    tf.config.experimental.enable_op_determinism()
     with _precision(settings.train.precision):
         strategy = choose_strategy(settings.train.strategy)
         with strategy.scope():
@@ -169,6 +171,7 @@ def _fit_rows(
         initial_epoch=state.done,
         epochs=settings.epochs,
         steps_per_epoch=steps,
+        shuffle=False,
         callbacks=[
             checkpoints.SeededDropout(settings.seed),
             keeper,

@@ -1,0 +1,95 @@
+"""The last lines of a run say how it ended, why, and what to do next."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import closing
+from pipeline.summary import Failure, Pushed, Summary
+from pipeline.verdict import Gate
+
+WORK_DIR = Path("somewhere/w")
+
+
+def text(**changes):
+    values = {
+        "run_id": "1",
+        "status": "pushed",
+        "exit_code": 0,
+        "started": "2026-01-01T00:00:00+00:00",
+        "seconds": 12.3,
+        "command": ["frostline", "run"],
+        "preset": "default",
+        "config": {},
+        "model": {"untrained": False},
+        "log": "somewhere/run.log",
+        "data": {"read": 10, "accepted": 10, "quarantined": {}},
+        "versions": {},
+    }
+    return closing.text(Summary(**{**values, **changes}), WORK_DIR)
+
+
+def test_pushed_model_is_named_with_the_next_command():
+    said = text(pushed=Pushed("somewhere/w/serving/m/7", "7"))
+    assert "PUSHED after 12.3 s: somewhere/w/serving/m/7\n" in said
+    assert "frostline predict --model somewhere/w IMAGE..." in said
+    assert "UNTRAINED" not in said
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("not_blessed", "NOT PUSHED after 12.3 s: the model did not pass its thresholds\n"),
+        ("not_pushed", "NOT PUSHED after 12.3 s: the model passed its thresholds, but its base is"),
+        ("interrupted", "INTERRUPTED after 12.3 s: run the same command again to go on\n"),
+    ],
+)
+def test_run_without_a_push_says_why(status, said):
+    answer = text(status=status, error=Failure(None, "KeyboardInterrupt", "KeyboardInterrupt"))
+    assert said in answer
+    assert "frostline predict" not in answer
+    assert "Traceback" not in answer
+
+
+@pytest.mark.parametrize(("step", "said"), [("Trainer", "FAILED in Trainer "), (None, "FAILED ")])
+def test_failure_names_the_step_and_the_reason(step, said):
+    answer = text(status="failed", error=Failure(step, "ValueError", "the thing is wrong"))
+    assert f"{said}after 12.3 s: the thing is wrong\n" in answer
+
+
+def test_traceback_of_a_worker_stays_in_the_log():
+    message = 'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: so wrong\n'
+    answer = text(status="failed", error=Failure("Trainer", "RuntimeError", message))
+    assert "FAILED in Trainer after 12.3 s: ValueError: so wrong\n" in answer
+    assert "Traceback" not in answer
+
+
+def test_untrained_model_is_marked():
+    assert "UNTRAINED: the base has random weights." in text(model={"untrained": True})
+
+
+def test_quarantine_is_told_by_reason():
+    data = {"read": 10, "accepted": 7, "quarantined": {"empty": 2, "undecodable": 1}}
+    assert "7 of 10 files are images; set aside: 2 empty, 1 undecodable\n" in text(data=data)
+
+
+def test_run_that_read_nothing_says_nothing_of_data():
+    assert "files are images" not in text(data={"path": "photos"})
+
+
+def test_each_gate_says_its_sentence():
+    gates = [
+        Gate("accuracy", 0.9, {"min": 0.8}, True, "Good."),
+        Gate("log_loss", 0.9, {"max": 0.8}, False, "Bad."),
+    ]
+    said = text(status="not_blessed", gates=gates)
+    assert "  passed   Good.\n  FAILED   Bad.\n" in said
+
+
+def test_long_run_is_told_in_minutes():
+    said = text(seconds=119.7, pushed=Pushed("p", "7"))
+    assert "PUSHED after 2:00" in said
+
+
+def test_opening_names_the_log():
+    assert "somewhere/run.log" in closing.opening(Path("somewhere/run.log"))

@@ -1,0 +1,169 @@
+"""The graph has every step, in order, wired to what it must judge and push."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config
+from pipeline.workdir import WorkDir
+
+pytestmark = pytest.mark.graph
+
+STEPS = [
+    "ImageExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "Evaluator",
+]
+
+
+@pytest.fixture(scope="module")
+def graph():
+    from pipeline import graph
+
+    return graph
+
+
+@pytest.fixture(scope="module")
+def sources():
+    from pipeline.sources import Sources
+
+    return Sources(
+        data_dir=Path("data"),
+        data_digest="data-1",
+        judged_split="eval",
+        weights=Path("weights.h5"),
+        weights_sha256="weights-1",
+        code_digest="code-1",
+    )
+
+
+@pytest.fixture
+def created(graph, sources, tmp_path):
+    """Creates a pipeline and answers its steps by name."""
+
+    def create(settings=None, *, push_request="0 vanished", **changes):
+        pipeline = graph.create_pipeline(
+            Config.model_validate(settings or {}),
+            replace(sources, **changes),
+            WorkDir(tmp_path),
+            push_request=push_request,
+        )
+        assert pipeline.enable_cache
+        return {step.id: step for step in pipeline.components}
+
+    return create
+
+
+def cache_key(step):
+    return json.dumps(step.exec_properties, sort_keys=True, default=str)
+
+
+def thresholds(graph, settings):
+    """Metric -> its per-slice thresholds."""
+    [spec] = graph.eval_config(Config.model_validate(settings)).metrics_specs
+    assert not spec.thresholds
+    assert not [metric for metric in spec.metrics if metric.HasField("threshold")]
+    named = {json.loads(metric.config)["name"]: metric for metric in spec.metrics if metric.config}
+    return {name: list(metric.per_slice_thresholds) for name, metric in named.items()}
+
+
+def test_every_step_is_there_in_order(created):
+    assert list(created()) == [*STEPS, "Pusher"]
+
+
+@pytest.mark.parametrize(("allowed", "last"), [(False, "Evaluator"), (True, "Pusher")])
+def test_untrained_base_is_pushed_only_where_allowed(created, allowed, last):
+    steps = created({"push": {"untrained": allowed}}, weights=None, weights_sha256="random")
+    assert list(steps)[-1] == last
+
+
+def test_pusher_pushes_only_what_the_evaluator_blessed(created):
+    steps = created()
+    blessing = steps["Evaluator"].outputs["blessing"]
+    assert steps["Pusher"].inputs["model_blessing"] is blessing
+    assert steps["Pusher"].inputs["model"] is steps["Trainer"].outputs["model"]
+
+
+def test_evaluator_judges_raw_examples_of_the_wanted_split(created):
+    steps = created(judged_split="test")
+    assert steps["Evaluator"].inputs["examples"] is steps["ImageExampleGen"].outputs["examples"]
+    assert json.loads(steps["Evaluator"].exec_properties["example_splits"]) == ["test"]
+
+
+def test_evaluator_runs_the_signature_that_is_served(graph):
+    [model] = graph.eval_config(Config()).model_specs
+    assert (model.signature_name, model.label_key) == ("serving_examples", "image/class/text")
+    assert model.prediction_key == "scores"
+
+
+def test_threshold_binds_the_whole_split_and_no_class(graph):
+    [threshold] = thresholds(graph, {})["accuracy"]
+    assert [spec.ByteSize() for spec in threshold.slicing_specs] == [0]
+
+
+def test_threshold_has_the_ends_that_are_set_and_no_other(graph):
+    settings = {"thresholds": {"accuracy": {"min": 0.9}, "log_loss": {"max": 0.5}}}
+    found = thresholds(graph, {"evaluate": settings})
+    accuracy = found["accuracy"][0].threshold.value_threshold
+    log_loss = found["log_loss"][0].threshold.value_threshold
+    assert accuracy.lower_bound.value == 0.9
+    assert not accuracy.HasField("upper_bound")
+    assert log_loss.upper_bound.value == 0.5
+    assert not log_loss.HasField("lower_bound")
+
+
+def test_metric_without_a_threshold_is_computed_but_binds_nothing(graph):
+    assert thresholds(graph, {})["log_loss"] == []
+
+
+def test_new_data_changes_what_ingestion_is_keyed_by(created):
+    keys = {cache_key(created(data_digest=digest)["ImageExampleGen"]) for digest in ("1", "2")}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("step", ["ImageExampleGen", "Transform", "Trainer"])
+def test_new_code_changes_what_the_step_is_keyed_by(created, step):
+    keys = {cache_key(created(code_digest=digest)[step]) for digest in ("1", "2")}
+    assert len(keys) == 2
+
+
+def test_new_weights_change_what_the_trainer_is_keyed_by(created):
+    keys = {cache_key(created(weights_sha256=digest)["Trainer"]) for digest in ("1", "2")}
+    assert len(keys) == 2
+
+
+def test_threshold_does_not_change_what_the_trainer_is_keyed_by(created):
+    bounds = ({"accuracy": {"min": bound}} for bound in (0.5, 0.6))
+    created_steps = [created({"evaluate": {"thresholds": bound}}) for bound in bounds]
+    assert len({cache_key(steps["Trainer"]) for steps in created_steps}) == 1
+    assert len({cache_key(steps["Evaluator"]) for steps in created_steps}) == 2
+
+
+def test_push_request_changes_what_the_pusher_is_keyed_by(created):
+    keys = {cache_key(created(push_request=request)["Pusher"]) for request in ("0", "1")}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("runner", ["in_process", "multi_processing"])
+def test_beams_runner_is_named(graph, runner):
+    arguments = graph.beam_pipeline_args(Config.model_validate({"beam": {"runner": runner}}))
+    assert "--runner=FnApiRunner" in arguments
+    assert ("--direct_running_mode=multi_processing" in arguments) == (runner != "in_process")
+
+
+def test_worker_count_is_handed_on(graph):
+    settings = {"beam": {"runner": "multi_processing", "workers": 3}}
+    assert "--direct_num_workers=3" in graph.beam_pipeline_args(Config.model_validate(settings))
+
+
+def test_everything_is_kept_in_the_work_directory(graph, sources, tmp_path):
+    pipeline = graph.create_pipeline(Config(), sources, WorkDir(tmp_path), push_request="")
+    database = pipeline.metadata_connection_config.sqlite.filename_uri
+    assert Path(pipeline.pipeline_info.pipeline_root).is_relative_to(tmp_path)
+    assert Path(database).is_relative_to(tmp_path)

@@ -1,0 +1,62 @@
+"""The data folder and the weights are checked before anything is written."""
+
+import pytest
+
+from pipeline import preflight
+from pipeline.config import Config
+from trainer import weights
+from trainer.errors import DataError, WeightsError
+
+
+def config(setting, *, untrained=False):
+    return Config.model_validate({"model": {"weights": setting}, "push": {"untrained": untrained}})
+
+
+@pytest.fixture
+def no_weights(monkeypatch):
+    def locate(setting, *, environ):
+        raise WeightsError("there is no network")
+
+    monkeypatch.setattr(weights, "locate", locate)
+
+
+def test_files_of_a_data_folder_are_listed(make_images, tmp_path):
+    assert len(preflight.check_data(make_images(tmp_path / "data", count=3))) == 6
+
+
+def test_data_that_the_run_makes_itself_needs_no_check():
+    assert not preflight.check_data(None)
+
+
+def test_missing_data_folder_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        preflight.check_data(tmp_path / "nothing")
+
+
+def test_random_base_comes_with_a_warning():
+    found = preflight.check_weights(config("random"))
+    assert (found.path, found.sha256) == (None, "random")
+    assert found.warning is not None
+    assert "RANDOM weights, as asked for" in found.warning
+
+
+def test_weights_file_is_checked_and_digested(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "verify", lambda path: f"digest of {path.name}")
+    found = preflight.check_weights(config(str(tmp_path / "w.h5")))
+    assert found == preflight.Weights(tmp_path / "w.h5", "digest of w.h5")
+
+
+def test_missing_weights_file_is_an_error_even_where_random_may_be_pushed(tmp_path):
+    with pytest.raises(WeightsError, match=r"w\.h5"):
+        preflight.check_weights(config(str(tmp_path / "w.h5"), untrained=True))
+
+
+def test_no_weights_to_be_had_is_an_error(no_weights):
+    with pytest.raises(WeightsError, match="there is no network"):
+        preflight.check_weights(config("auto"))
+
+
+def test_no_weights_to_be_had_falls_back_where_random_may_be_pushed(no_weights):
+    found = preflight.check_weights(config("auto", untrained=True))
+    assert found.path is None
+    assert found.warning == "the base has RANDOM weights, because there is no network"

@@ -1,0 +1,190 @@
+"""What is read from ML Metadata is the latest run's; what was never finished is swept away."""
+
+import json
+
+import pytest
+
+from components import quarantine
+from components.quarantine import IngestionCounts
+from pipeline.workdir import WorkDir
+
+pytestmark = pytest.mark.graph
+
+
+@pytest.fixture(scope="module")
+def results():
+    from pipeline import results
+
+    return results
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    return WorkDir(tmp_path)
+
+
+class Recorder:
+    """Writes to ML Metadata what TFX's launcher would."""
+
+    def __init__(self, work_dir):
+        from ml_metadata.metadata_store import MetadataStore
+        from ml_metadata.proto import metadata_store_pb2 as mlmd
+        from tfx.orchestration import metadata
+
+        self.mlmd = mlmd
+        self.store = MetadataStore(
+            metadata.sqlite_metadata_connection_config(str(work_dir.metadata))
+        )
+
+    def run(self, name):
+        kind = self.store.put_context_type(self.mlmd.ContextType(name="pipeline_run"))
+        [context] = self.store.put_contexts([self.mlmd.Context(type_id=kind, name=name)])
+        return context
+
+    def execution(self, state="COMPLETE", *, custom_config=""):
+        kind = self.store.put_execution_type(self.mlmd.ExecutionType(name="step"))
+        last_known = self.mlmd.Execution.State.Value(state)
+        made = self.mlmd.Execution(type_id=kind, last_known_state=last_known)
+        made.custom_properties["custom_config"].string_value = custom_config
+        return self.store.put_executions([made])[0]
+
+    def output(self, context, type_name, uri, **properties):
+        """A step of the run `context` that put out an artifact; answers the artifact."""
+        execution = self.execution(custom_config=properties.pop("custom_config", ""))
+        kind = self.store.put_artifact_type(self.mlmd.ArtifactType(name=type_name))
+        made = self.mlmd.Artifact(type_id=kind, uri=str(uri))
+        for name, value in properties.items():
+            slot = "int_value" if isinstance(value, int) else "string_value"
+            setattr(made.custom_properties[name], slot, value)
+        [artifact] = self.store.put_artifacts([made])
+        self.put_out(context, execution, artifact)
+        return artifact
+
+    def push(self, folder, request):
+        """A Pusher's execution that pushed to `folder`."""
+        self.output(
+            self.run(request),
+            "PushedModel",
+            "p",
+            pushed=1,
+            pushed_destination=str(folder),
+            pushed_version=folder.name,
+            custom_config=json.dumps({"push_request": request}),
+        )
+
+    def put_out(self, context, execution, artifact):
+        event = self.mlmd.Event(
+            artifact_id=artifact, execution_id=execution, type=self.mlmd.Event.OUTPUT
+        )
+        self.store.put_events([event])
+        self.store.put_attributions_and_associations(
+            [], [self.mlmd.Association(execution_id=execution, context_id=context)]
+        )
+
+
+@pytest.fixture
+def recorder(work_dir):
+    return Recorder(work_dir)
+
+
+def test_before_the_first_run_each_question_is_answered_none(results, work_dir):
+    found = results.Results(work_dir)
+    assert [found.counts(), found.training(), found.evaluation(), found.pushed()] == [None] * 4
+    assert found.evaluation_by_class() is None
+    assert not found.is_blessed()
+
+
+@pytest.mark.parametrize("blessed", [0, 1])
+def test_blessing_is_the_evaluators(results, work_dir, recorder, blessed):
+    recorder.output(recorder.run("1"), "ModelBlessing", "b", blessed=blessed)
+    assert results.Results(work_dir).is_blessed() == bool(blessed)
+
+
+def test_latest_run_is_read_and_not_the_one_before(results, work_dir, recorder):
+    recorder.output(recorder.run("1"), "ModelBlessing", "b", blessed=1)
+    recorder.output(recorder.run("2"), "PushedModel", "p", pushed=0)
+    found = results.Results(work_dir)
+    assert not found.is_blessed()
+    assert found.pushed() is None
+
+
+def test_cached_artifact_counts_as_the_latest_runs(results, work_dir, recorder):
+    blessing = recorder.output(recorder.run("1"), "ModelBlessing", "b", blessed=1)
+    recorder.put_out(recorder.run("2"), recorder.execution("CACHED"), blessing)
+    assert results.Results(work_dir).is_blessed()
+
+
+def test_pushed_model_is_named_with_its_version(results, work_dir, recorder):
+    destination = {"pushed_destination": "serving/m/7", "pushed_version": "7"}
+    recorder.output(recorder.run("1"), "PushedModel", "p", pushed=1, **destination)
+    pushed = results.Results(work_dir).pushed()
+    assert (pushed.path, pushed.version) == ("serving/m/7", "7")
+
+
+def test_counts_and_curves_are_read_from_their_files(results, work_dir, recorder, tmp_path):
+    counts = IngestionCounts(3, 2, {"train": {"cold": 2}}, {"empty": 1})
+    quarantine.write(tmp_path / "q", counts, [])
+    (tmp_path / "history.json").write_text('{"best_epoch": 1, "epochs": []}')
+    run = recorder.run("1")
+    recorder.output(run, "Quarantine", tmp_path / "q")
+    recorder.output(run, "ModelRun", tmp_path)
+    found = results.Results(work_dir)
+    assert found.counts() == counts
+    assert found.training() == {"best_epoch": 1, "epochs": []}
+
+
+def test_step_that_never_finished_is_swept_away_and_others_are_kept(results, work_dir, recorder):
+    folders = {}
+    for state in ("COMPLETE", "RUNNING", "NEW", "CACHED", "FAILED"):
+        folders[state] = work_dir.artifacts / "Trainer" / "model" / str(recorder.execution(state))
+        folders[state].mkdir(parents=True)
+    results.sweep(work_dir)
+    kept = [state for state, folder in folders.items() if folder.exists()]
+    assert kept == ["COMPLETE", "CACHED", "FAILED"]
+
+
+def test_half_written_version_is_swept_away_and_a_whole_one_is_kept(results, work_dir):
+    for version in ("1", "2"):
+        (work_dir.serving / "m" / version / "variables").mkdir(parents=True)
+    (work_dir.serving / "m" / "1" / "saved_model.pb").touch()
+    results.sweep(work_dir)
+    assert [path.name for path in (work_dir.serving / "m").iterdir()] == ["1"]
+
+
+@pytest.fixture
+def push(results, work_dir, recorder):
+    """Pushes a version as a run does, if it has not yet been asked for; answers its folder."""
+    done = {}
+
+    def pushed(made_from):
+        request = results.push_request(work_dir, model_name="m", made_from=made_from)
+        if request not in done:
+            done[request] = work_dir.serving / "m" / str(len(done) + 1)
+            done[request].mkdir(parents=True)
+            recorder.push(done[request], request)
+        return done[request]
+
+    return pushed
+
+
+def test_same_model_is_pushed_once(push):
+    assert push("a").name == push("a").name == "1"
+
+
+def test_other_model_is_pushed(push):
+    assert [push(model).name for model in "ab"] == ["1", "2"]
+
+
+def test_model_that_comes_back_is_pushed_again_after_the_other(push):
+    assert [push(model).name for model in "abaabba"] == ["1", "2", "3", "3", "4", "4", "5"]
+
+
+def test_version_that_vanished_is_pushed_again(push):
+    push("a").rmdir()
+    assert [push(model).name for model in "aa"] == ["2", "2"]
+
+
+def test_pushes_under_another_name_do_not_count(results, work_dir, push):
+    before = results.push_request(work_dir, model_name="other", made_from="a")
+    push("b")
+    assert results.push_request(work_dir, model_name="other", made_from="a") == before
