@@ -1,5 +1,6 @@
 """Where the chatter of TFX, TensorFlow and Beam goes while a run shows something better."""
 
+import io
 import logging
 import os
 import sys
@@ -13,6 +14,19 @@ import absl.logging
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
+class _Screen(io.TextIOWrapper):
+    """What a person reads. Where the reader has gone (`| head`), it goes on in silence."""
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            super().flush()
+
+
 @contextmanager
 def diverted(log: Path) -> Iterator[TextIO]:
     """Send everything written to standard output and error to a log file, native code's too.
@@ -23,7 +37,7 @@ def diverted(log: Path) -> Iterator[TextIO]:
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(descriptor) for descriptor in (1, 2)]
-    with log.open("ab") as file, os.fdopen(os.dup(1), "w", encoding="utf-8") as person:
+    with log.open("ab") as file, _Screen(os.fdopen(os.dup(1), "wb"), encoding="utf-8") as person:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -111,3 +112,25 @@ def test_loggers_are_as_before_afterwards(monkeypatch):
         assert not logger.handlers
     finally:
         absl.logging.set_verbosity(verbosity)
+
+
+def test_reader_that_has_gone_does_not_stop_the_work(tmp_path):
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from pipeline import chatter\n"
+        f"with chatter.diverted(Path({str(tmp_path / 'log')!r})) as person:\n"
+        "    person.write('first\\n')\n"
+        "    person.flush()\n"
+        "    time.sleep(1)\n"
+        "    for _ in range(3):\n"
+        "        person.write('more\\n')\n"
+        "        person.flush()\n"
+        f"    Path({str(tmp_path / 'done')!r}).touch()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"first\n"
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+    assert (tmp_path / "done").exists()
