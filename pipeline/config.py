@@ -7,7 +7,6 @@ Tables are merged key by key. `"none"` unsets an optional setting, and takes a m
 
 import difflib
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -80,8 +79,8 @@ class EvaluateSettings(Frozen):
 def _refuses_bad_models(metric: Metric, bound: Bound) -> None:
     if metric == "accuracy" and not (bound.min is not None and 0 < bound.min <= 1):
         raise ValueError("accuracy needs a min above 0 and up to 1, or it refuses no bad model")
-    if metric == "log_loss" and not (bound.max is not None and 0 < bound.max < math.inf):
-        raise ValueError("log_loss needs a finite max above 0, or it refuses no bad model")
+    if metric == "log_loss" and not (bound.max is not None and bound.max > 0):
+        raise ValueError("log_loss needs a max above 0, or it refuses no bad model")
 
 
 class PushSettings(Frozen):

@@ -192,14 +192,24 @@ def test_empty_thresholds_are_refused_where_the_section_is_made_too():
         ("accuracy", '={max=0.9,min="none"}'),
         ("accuracy", ".min=0"),
         ("accuracy", ".min=80"),
-        ("accuracy", ".min=nan"),
         ("log_loss", "={min=0.1}"),
-        ("log_loss", ".max=inf"),
         ("log_loss", ".max=0"),
     ],
 )
 def test_bound_that_refuses_no_bad_model_or_every_model_is_refused(metric, bound):
     assert f"{metric} needs a" in refusal(f"evaluate.thresholds.{metric}{bound}")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "evaluate.thresholds.accuracy.min=nan",
+        "evaluate.thresholds.log_loss.max=inf",
+        "train.learning_rate=inf",
+    ],
+)
+def test_number_that_is_none_or_endless_is_refused(setting):
+    assert "should be a finite number" in refusal(setting)
 
 
 def test_bound_without_an_end_is_refused():
