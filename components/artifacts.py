@@ -11,3 +11,9 @@ class Quarantine(Artifact):
     """
 
     TYPE_NAME = "Quarantine"
+
+
+class DataVerdict(Artifact):
+    """What the DataGate made of the data: `verdict.json` is a `components.gates.Verdict`."""
+
+    TYPE_NAME = "DataVerdict"

@@ -1,186 +1,148 @@
 """ImageExampleGen: image files in, compressed and sharded TFRecords of Examples out."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import apache_beam as beam
-import tensorflow as tf
 from tfx import v1 as tfx
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import image_files, inspection, quarantine
+from components import contents, image_files, ingestion, inputs, pieces, quarantine
 from components.artifacts import Quarantine
-from components.image_files import ImageFile
-from components.quarantine import SetAside
-from components.splits import split_by_content
-from trainer import features
+from components.image_files import Listing
+from components.ingestion import Portion
+from components.pieces import Piece
+from components.quarantine import IngestionCounts
+from components.settings import IngestionSettings
 from trainer.progress import Progress, report
 
-_SET_ASIDE = "set_aside"
+# More files than these in one TFRecord file would leave other workers idle.
+_MOST_FILES_A_SHARD = 2000
 
 
-def to_example(file: ImageFile, encoded: bytes, image: inspection.Inspected) -> tf.train.Example:
-    """The Example of an ingested image; its features are named in `trainer.features`."""
+class Ingest(beam.DoFn):
+    """Ingests portions; nothing but rows on disk comes out, so that no image is handed around."""
 
-    def text(value: str) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
-
-    def number(value: int) -> tf.train.Feature:
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-
-    content = tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded]))
-    feature = {
-        features.ENCODED: content,
-        features.FORMAT: text(image.format),
-        features.HEIGHT: number(image.height),
-        features.WIDTH: number(image.width),
-        features.FILENAME: text(file.name),
-        features.SHA256: text(image.sha256),
-        features.LABEL: text(file.label),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=feature))
-
-
-class ReadImages(beam.DoFn):
-    """Reads and checks files: accepted ones become (split, class, serialized Example).
-
-    What is set aside goes to the output `set_aside`. Nothing in a file makes it raise.
-    """
-
-    def __init__(self, *, max_pixels: int, eval_fraction: float, total: int) -> None:
-        self.max_pixels = max_pixels
-        self.eval_fraction = eval_fraction
+    def __init__(self, settings: IngestionSettings, *, total: int | None) -> None:
+        self.settings = settings
         self.total = total
         self.done = 0
 
-    def process(
-        self, element: ImageFile
-    ) -> Iterator[tuple[str, str, bytes] | beam.pvalue.TaggedOutput]:
-        """Read one file."""
-        try:
-            encoded = Path(element.path).read_bytes()
-        except OSError as error:
-            outcome = inspection.Rejected("unreadable", str(error))
-            encoded = b""
-        else:
-            outcome = inspection.inspect(encoded, max_pixels=self.max_pixels)
+    def process(self, element: Portion) -> None:
+        """Ingest one portion."""
+        ingestion.ingest(element, self.settings, self._report)
+
+    def _report(self) -> None:
         self.done += 1
         report(Progress(done=self.done, total=self.total, unit="images"))
-        if isinstance(outcome, inspection.Rejected):
-            row = SetAside(element.name, element.label, outcome.reason, outcome.message)
-            yield beam.pvalue.TaggedOutput(_SET_ASIDE, row)
-            return
-        split = element.split or split_by_content(outcome.sha256, eval_fraction=self.eval_fraction)
-        example = to_example(element, encoded, outcome)
-        yield split, element.label, example.SerializeToString(deterministic=True)
 
 
 def ingest(
     pipeline: beam.Pipeline,
-    files: Sequence[ImageFile],
+    listing: Listing,
     *,
     examples_dir: str,
     quarantine_dir: str,
-    max_pixels: int,
-    eval_fraction: float,
-    shards: int,
-) -> None:
-    """Add ingestion to a Beam pipeline.
+    cache_dir: str,
+    settings: IngestionSettings,
+    code: str,
+) -> IngestionCounts:
+    """Read what no earlier run has read, and put everything together.
 
     Args:
-      files: what to read.
+      pipeline: runs what is to be read; not yet entered.
+      listing: what there is.
       examples_dir: gets `Split-<split>/data_tfrecord-*.gz`.
       quarantine_dir: gets the files of `components.quarantine`.
-      max_pixels: an image whose header claims more is set aside.
-      eval_fraction: share that goes to `eval` where the layout doesn't say.
-      shards: TFRecord files a split.
+      cache_dir: keeps the pieces; see `components.pieces`.
+      settings: splits, limits and shards.
+      code: digest of the code, so that changed code reads everything again.
     """
-    reader = ReadImages(max_pixels=max_pixels, eval_fraction=eval_fraction, total=len(files))
-    outputs = (
-        pipeline
-        | "Files" >> beam.Create(files)
-        | "Spread" >> beam.Reshuffle()
-        | "Read" >> beam.ParDo(reader).with_outputs(_SET_ASIDE, main="accepted")
+    everything = pieces.cut(listing, settings=settings, code=code, cache=Path(cache_dir))
+    fresh = [piece for piece in everything if not piece.is_there]
+    reused = [piece for piece in everything if piece.is_there]
+    _make(pipeline, fresh, settings)
+    for piece in everything:
+        pieces.link(piece, Path(examples_dir))
+    set_aside = [row for piece in everything for row in pieces.set_aside(piece)]
+    counts = quarantine.count(
+        (row for piece in everything for row in pieces.accepted(piece)),
+        set_aside,
+        splits=image_files.splits_of(listing.files, test_fraction=settings.test_fraction),
+        ignored=listing.ignored,
+        reused=sum(map(pieces.count_read, reused)),
     )
-    splits = image_files.splits_of(files)
-    for split in splits:
-        _write_split(outputs["accepted"], split, examples_dir=examples_dir, shards=shards)
-    labels = sorted({file.label for file in files})
-    _ = (
-        outputs["accepted"]
-        | "Kind" >> beam.Map(lambda row: (row[0], row[1]))
-        | "Count" >> beam.combiners.Count.PerElement()
-        | "Counts" >> beam.combiners.ToDict()
-        | "Report"
-        >> beam.Map(
-            _write_report,
-            beam.pvalue.AsList(outputs[_SET_ASIDE]),
-            folder=Path(quarantine_dir),
-            splits=splits,
-            labels=labels,
+    quarantine.write(Path(quarantine_dir), counts, set_aside)
+    return counts
+
+
+def _make(pipeline: beam.Pipeline, fresh: list[Piece], settings: IngestionSettings) -> None:
+    if not fresh:
+        return
+    pieces.sweep(fresh[0].folder.parent)
+    for piece in fresh:
+        pieces.begin(piece)
+    counts = [Listing(piece.files).count() for piece in fresh]
+    total = None if None in counts else sum(filter(None, counts))
+    portions = [portion for piece in fresh for portion in _portions(piece, settings.shards)]
+    with pipeline:
+        _ = (
+            pipeline
+            | "Portions" >> beam.Create(portions)
+            | "Spread" >> beam.Reshuffle()
+            | "Ingest" >> beam.ParDo(Ingest(settings, total=total))
         )
-    )
+    for piece in fresh:
+        pieces.finish(piece)
 
 
-def _write_split(accepted: beam.PCollection, split: str, *, examples_dir: str, shards: int) -> None:
-    prefix = Path(examples_dir) / f"Split-{split}" / "data_tfrecord"
-    _ = (
-        accepted
-        | f"Only {split}" >> beam.Filter(lambda row, wanted: row[0] == wanted, split)
-        | f"Example of {split}" >> beam.Map(lambda row: row[2])
-        | f"Write {split}"
-        >> beam.io.WriteToTFRecord(str(prefix), file_name_suffix=".gz", num_shards=shards)
-    )
-
-
-def _write_report(
-    accepted: dict[tuple[str, str], int],
-    set_aside: list[SetAside],
-    *,
-    folder: Path,
-    splits: Sequence[str],
-    labels: Sequence[str],
-) -> None:
-    counts = quarantine.count(accepted, set_aside, splits=splits, labels=labels)
-    quarantine.write(folder, counts, set_aside)
+def _portions(piece: Piece, shards: int) -> Iterator[Portion]:
+    wanted = max(shards, len(piece.files) // _MOST_FILES_A_SHARD)
+    portions = contents.portions(piece.files, wanted)
+    for number, files in enumerate(portions):
+        shard = f"{number:05d}-of-{len(portions):05d}"
+        yield Portion(str(piece.unfinished), shard, tuple(files))
 
 
 @tfx.dsl.components.component(use_beam=True)
 def ImageExampleGen(  # noqa: N802  a component is named like a class
     examples: tfx.dsl.components.OutputArtifact[standard_artifacts.Examples],
     quarantined: tfx.dsl.components.OutputArtifact[Quarantine],
-    data_dir: tfx.dsl.components.Parameter[str],
+    data: tfx.dsl.components.Parameter[str],
+    span: tfx.dsl.components.Parameter[str],
     settings: tfx.dsl.components.Parameter[str],
     fingerprint: tfx.dsl.components.Parameter[str],
+    code: tfx.dsl.components.Parameter[str],
+    cache_dir: tfx.dsl.components.Parameter[str],
     beam_pipeline: tfx.dsl.components.BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Ingest a folder of images.
+    """Ingest a data set of images.
 
     Args:
       examples: TFRecords, a folder a split.
       quarantined: counts, and what was set aside.
-      data_dir: the folder.
-      settings: JSON with `max_pixels`, `eval_fraction`, `shards`, `min_images_per_class`.
-      fingerprint: changes with the data and the code, so that TFX's cache sees both.
+      data: a folder, a manifest or an archive; see `components.inputs`.
+      span: which spans; empty where the data come in none.
+      settings: an `IngestionSettings` as JSON.
+      fingerprint: changes with the data, so that TFX's cache sees them.
+      code: changes with the code.
+      cache_dir: a folder that keeps what was read, span by span.
       beam_pipeline: given by TFX.
 
     Raises:
-      DataError: the folder cannot be trained on as it is.
+      DataError: the data cannot be trained on as they are.
     """
     del fingerprint  # Part of the cache key only.
-    wanted = json.loads(settings)
-    min_images_per_class = wanted.pop("min_images_per_class")
-    files = image_files.find(Path(data_dir))
-    with beam_pipeline as pipeline:
-        ingest(
-            pipeline,
-            files,
-            examples_dir=examples.uri,
-            quarantine_dir=quarantined.uri,
-            **wanted,
-        )
-    quarantine.check(
-        quarantine.read_counts(Path(quarantined.uri)), min_images_per_class=min_images_per_class
+    wanted = IngestionSettings.model_validate_json(settings)
+    listing = inputs.find(data, span=span or None)
+    counts = ingest(
+        beam_pipeline,
+        listing,
+        examples_dir=examples.uri,
+        quarantine_dir=quarantined.uri,
+        cache_dir=cache_dir,
+        settings=wanted,
+        code=code,
     )
-    examples.split_names = artifact_utils.encode_split_names(image_files.splits_of(files))
+    quarantine.check(counts, min_images_per_class=wanted.min_images_per_class)
+    examples.split_names = artifact_utils.encode_split_names(list(counts.accepted_by_split))

@@ -1,131 +1,247 @@
-"""Which image files a data folder holds, and what its layout says of each."""
+"""Which of some files are images to be read, and what their layout says of each."""
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from components import spans
+from components.splits import NAMES, SPLITS
+from components.storage import Entry, Kind
 from trainer.errors import DataError
 from trainer.features import EVAL, TEST, TRAIN
 
-SPLIT_FOLDERS = {
-    "train": TRAIN,
-    "training": TRAIN,
-    "validation": EVAL,
-    "valid": EVAL,
-    "val": EVAL,
-    "eval": EVAL,
-    "test": TEST,
-}
-IGNORED_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
-LAYOUTS = "DIR/<class>/* or DIR/{train,validation[,test]}/<class>/*"
+IGNORED_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
+LAYOUTS = (
+    "DIR/<class>/*, DIR/{train,validation[,test]}/<class>/*, DIR/span-<N>/... or "
+    "TFRecords in DIR/Split-<split>/*"
+)
+_RECORDS_FOLDER = "split-"
+_RECORDS_NAME = "tfrecord"
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A file that should be an image.
+    """A file that should be an image, or TFRecords of images.
 
-    path: where it is
-    name: its path relative to the data folder, with `/`
-    label: its class
-    split: the split that the layout puts it in; None where its content decides
+    path: where it is: a file, or the archive that holds it
+    name: its path relative to the data, with `/`
+    label: its class; empty for TFRecords, where each record has its own
+    split: the split that the data put it in; None where its group or its content decides
+    group: images with the same group land in one split; None where the data name none
+    span: the span that it came with, if there are any
+    kind: how it is read: `path` is the file itself, or the archive or TFRecords
+    member: its number within an archive
+    stamp: changes when it is written again
     """
 
     path: str
     name: str
     label: str
     split: str | None
+    group: str | None = None
+    span: int | None = None
+    kind: Kind = "file"
+    member: int = 0
+    stamp: str = ""
 
 
-def find(folder: Path) -> list[ImageFile]:
-    """List the files of a data folder, sorted by name; hidden files are left out.
+@dataclass(frozen=True)
+class Listing:
+    """What there is to be read.
+
+    files: sorted by name
+    ignored: files left out: hidden ones, those of the system, those outside any class folder
+    """
+
+    files: tuple[ImageFile, ...]
+    ignored: int = 0
+
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """The spans that the files came with, in order."""
+        return tuple(sorted({file.span for file in self.files if file.span is not None}))
+
+    def count(self) -> int | None:
+        """How many images there may be; None where only TFRecords know."""
+        return None if any(file.kind == "tfrecord" for file in self.files) else len(self.files)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A file and the folders that are left to be understood."""
+
+    entry: Entry
+    parts: tuple[str, ...]
+    span: int | None = None
+    split: str | None = None
+
+
+def arranged(
+    entries: Iterable[Entry], *, span: str | None, data: str, is_wrapped: bool = False
+) -> Listing:
+    """Give each file its span, split and class by the folders that it lies in.
+
+    Args:
+      entries: all files.
+      span: which spans are wanted; see `components.spans`. None is the latest.
+      data: what a person called the data, for messages.
+      is_wrapped: whether one folder around everything is looked through, as archives have it.
 
     Raises:
-      DataError: no such folder, no file, fewer than two classes, or a class that a split lacks.
+      DataError: there is no such span.
     """
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        raise DataError(
-            f"the data folder {folder} {what}; give --data a folder laid out as {LAYOUTS}"
-        )
-    files = sorted(_files(folder), key=lambda file: file.name)
+    total, shown = 0, []
+    for entry in entries:
+        total += 1
+        parts = _parts(entry.name)
+        if parts and not any(map(_is_ignored, parts)):
+            shown.append(_Placed(entry, parts))
+    if is_wrapped:
+        shown = _unwrapped(shown)
+    chosen, unwanted = _spans(shown, wanted=span, data=data)
+    files = [file for number in chosen for file in _of_layout(chosen[number])]
+    files.sort(key=lambda file: file.name)
+    return Listing(tuple(files), total - len(files) - unwanted)
+
+
+def splits_of(files: Sequence[ImageFile], *, test_fraction: float = 0.0) -> list[str]:
+    """The splits that these files will fill: those that the data name, and those by content."""
+    found = {file.split for file in files}
+    if None in found:
+        found |= {TRAIN, EVAL, TEST} if test_fraction else {TRAIN, EVAL}
+    return [split for split in SPLITS if split in found]
+
+
+def check(listing: Listing, data: str) -> Listing:
+    """The same listing, if it can be trained on.
+
+    Raises:
+      DataError: no file, fewer than two classes, or a class that a split lacks.
+    """
+    files = listing.files
     if not files:
-        raise DataError(
-            f"the data folder {folder} holds no image in a class folder; expected {LAYOUTS}"
-        )
-    _check_classes(folder, files)
-    return files
-
-
-def splits_of(files: Sequence[ImageFile]) -> list[str]:
-    """The splits that these files will fill: those of the layout, else train and eval."""
-    found = {file.split for file in files} - {None}
-    return [split for split in (TRAIN, EVAL, TEST) if split in (found or {TRAIN, EVAL})]
-
-
-def _files(folder: Path) -> Iterator[ImageFile]:
-    subfolders = _subfolders(folder)
-    if subfolders and all(name.lower() in SPLIT_FOLDERS for name in subfolders):
-        for name in subfolders:
-            yield from _class_files(folder, folder / name, SPLIT_FOLDERS[name.lower()])
-    else:
-        yield from _class_files(folder, folder, None)
-
-
-def _class_files(root: Path, folder: Path, split: str | None) -> Iterator[ImageFile]:
-    for label in _subfolders(folder):
-        for path in _walk(folder / label):
-            name = path.relative_to(root).as_posix()
-            yield ImageFile(str(path), _text(name), _text(label), split)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    seen: set[Path] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        place = Path(parent).resolve()
-        if place in seen:  # A link led back here.
-            folders.clear()
-            continue
-        seen.add(place)
-        folders[:] = sorted(name for name in folders if not _is_ignored(name))
-        yield from (Path(parent, name) for name in names if not _is_ignored(name))
-
-
-def _subfolders(folder: Path) -> list[str]:
-    return sorted(
-        entry.name for entry in os.scandir(folder) if entry.is_dir() and not _is_ignored(entry.name)
-    )
-
-
-def _text(name: str) -> str:
-    """A name that can be written as UTF-8, whatever bytes the file system holds."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _is_ignored(name: str) -> bool:
-    return name.startswith(".") or name in IGNORED_NAMES
-
-
-def _check_classes(folder: Path, files: Sequence[ImageFile]) -> None:
-    labels = sorted({file.label for file in files})
-    if len(labels) == 1:
-        raise DataError(
-            f"the data folder {folder} holds one class only, {labels[0]!r}; a classifier needs two "
-            f"or more: {LAYOUTS}"
-        )
+        raise DataError(f"the data set {data} holds no image in a class folder; expected {LAYOUTS}")
     splits = splits_of(files)
     for split in (TRAIN, EVAL):
         if split not in splits:
             raise DataError(
-                f"the data folder {folder} has no {'train' if split == TRAIN else 'validation'} "
+                f"the data set {data} has no {'train' if split == TRAIN else 'validation'} "
                 f"folder beside {splits[0]!r}; expected {LAYOUTS}"
             )
+    if listing.count() is not None:
+        _check_classes(files, data)
+    return listing
+
+
+def _check_classes(files: Sequence[ImageFile], data: str) -> None:
+    labels = sorted({file.label for file in files})
+    if len(labels) == 1:
+        raise DataError(
+            f"the data set {data} holds one class only, {labels[0]!r}; a classifier needs two "
+            f"or more: {LAYOUTS}"
+        )
     counts = Counter((file.split, file.label) for file in files)
-    for split in {file.split for file in files}:
+    named = {file.split for file in files if file.split}
+    # Where some images are free, they may yet fill what is lacking: that is counted later.
+    is_settled = all(file.split for file in files)
+    for split in sorted(named) if is_settled else ():
         for label in labels:
             if not counts[split, label]:
                 raise DataError(
-                    f"class {label!r} has no image in split {split!r} of {folder}; add some, or "
+                    f"class {label!r} has no image in split {split!r} of {data}; add some, or "
                     f"remove the class from the other splits (classes found: {', '.join(labels)})"
                 )
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """The folders and the file; steps up are left out, as reading refuses such a name."""
+    return tuple(part for part in name.split("/") if part not in ("", ".", ".."))
+
+
+def _is_ignored(part: str) -> bool:
+    return part.startswith(".") or part.lower() in IGNORED_NAMES
+
+
+def _folders(placed: Iterable[_Placed]) -> set[str]:
+    return {each.parts[0] for each in placed if len(each.parts) > 1}
+
+
+def _unwrapped(placed: list[_Placed]) -> list[_Placed]:
+    """Look through a single folder around everything else."""
+    while len(found := _folders(placed)) == 1 and not _is_meant(*found):
+        inner = [_Placed(each.entry, each.parts[1:]) for each in placed if len(each.parts) > 1]
+        if not _folders(inner):
+            break
+        placed = inner
+    return placed
+
+
+def _is_meant(name: str) -> bool:
+    return bool(_split(name) or _records_split(name)) or spans.number(name) is not None
+
+
+def _spans(
+    placed: list[_Placed], *, wanted: str | None, data: str
+) -> tuple[dict[int | None, list[_Placed]], int]:
+    """The files of each wanted span, and how many files other spans have."""
+    folders = _folders(placed)
+    numbers = spans.chosen(folders, wanted=wanted, data=data)
+    if numbers is None:
+        return {None: placed}, 0
+    by_span: dict[int | None, list[_Placed]] = {number: [] for number in numbers}
+    unwanted = 0
+    for each in placed:
+        number = spans.number(each.parts[0]) if len(each.parts) > 1 else None
+        if number in by_span:
+            by_span[number].append(_Placed(each.entry, each.parts[1:], span=number))
+        elif number is not None:
+            unwanted += 1
+    return by_span, unwanted
+
+
+def _of_layout(placed: list[_Placed]) -> list[ImageFile]:
+    """Understand split folders, class folders and TFRecords; the rest is left out."""
+    folders = _folders(placed)
+    if not folders and all(_RECORDS_NAME in each.parts[-1].lower() for each in placed):
+        return [_records(each) for each in placed]
+    if folders and all(map(_records_split, folders)):
+        return [_records(each) for each in _in_splits(placed, _records_split)]
+    if folders and all(map(_split, folders)):
+        placed = _in_splits(placed, _split)
+    return [_image(each) for each in placed if len(each.parts) > 1]
+
+
+def _in_splits(placed: list[_Placed], split: Callable[[str], str | None]) -> list[_Placed]:
+    return [
+        replace(each, parts=each.parts[1:], split=split(each.parts[0]))
+        for each in placed
+        if len(each.parts) > 1
+    ]
+
+
+def _split(folder: str) -> str | None:
+    return NAMES.get(folder.lower())
+
+
+def _records_split(folder: str) -> str | None:
+    """The split of a folder that ImageExampleGen wrote: `Split-train` and the like."""
+    name = folder.lower()
+    return _split(name.removeprefix(_RECORDS_FOLDER)) if name.startswith(_RECORDS_FOLDER) else None
+
+
+def _image(placed: _Placed) -> ImageFile:
+    entry = placed.entry
+    return ImageFile(
+        entry.path,
+        entry.name,
+        placed.parts[0],
+        placed.split,
+        span=placed.span,
+        kind=entry.kind,
+        member=entry.member,
+        stamp=entry.stamp,
+    )
+
+
+def _records(placed: _Placed) -> ImageFile:
+    return replace(_image(placed), label="", kind="tfrecord")

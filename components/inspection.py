@@ -4,12 +4,15 @@ import hashlib
 import io
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
 from components import gif
+from components.quarantine import Rejected
+from components.settings import IngestionSettings
 from trainer import images
 
 # What `trainer.images.decode` reads; Pillow's names.
@@ -26,33 +29,22 @@ class Inspected:
     format: JPEG, PNG, GIF, BMP or WEBP, by content
     height, width: pixels, as the serving decoder sees them
     sha256: hex digest of the bytes
+    pixels: uint8 [height, width, 3], to be measured and let go
     """
 
     format: str
     height: int
     width: int
     sha256: str
+    pixels: np.ndarray = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
-class Rejected:
-    """A file that is set aside.
-
-    reason: a code: `unreadable`, `empty`, `not_an_image`, `unsupported_format`,
-      `too_many_pixels` or `undecodable`
-    message: what a person should know
-    """
-
-    reason: str
-    message: str
-
-
-def inspect(encoded: bytes, *, max_pixels: int) -> Inspected | Rejected:
+def inspect(encoded: bytes, limits: IngestionSettings) -> Inspected | Rejected:
     """Check a file's header, then decode it.
 
     Args:
       encoded: the file's bytes.
-      max_pixels: an image whose header claims more is rejected before it is decoded.
+      limits: an image whose header claims more is rejected before it is decoded.
     """
     if not encoded:
         return Rejected("empty", "the file has no bytes")
@@ -62,13 +54,29 @@ def inspect(encoded: bytes, *, max_pixels: int) -> Inspected | Rejected:
     kind, width, height = header
     if kind not in FORMATS:
         return Rejected("unsupported_format", f"{kind} is none of {', '.join(FORMATS)}")
-    if width * height > max_pixels:
-        return Rejected("too_many_pixels", f"{width}x{height} is more than {max_pixels} pixels")
-    if kind == "GIF" and (pixels := _frame_pixels(encoded)) > max_pixels:
+    refused = _beyond_limits(width, height, limits)
+    if refused:
+        return refused
+    if kind == "GIF" and (pixels := _frame_pixels(encoded)) > limits.max_pixels:
         return Rejected(
-            "too_many_pixels", f"all frames together take {pixels} pixels, more than {max_pixels}"
+            "too_many_pixels",
+            f"all frames together take {pixels} pixels, more than {limits.max_pixels}",
         )
     return _decoded(encoded, kind)
+
+
+def _beyond_limits(width: int, height: int, limits: IngestionSettings) -> Rejected | None:
+    size = f"{width}x{height}"
+    shorter, longer = sorted((width, height))
+    if width * height > limits.max_pixels:
+        return Rejected("too_many_pixels", f"{size} is more than {limits.max_pixels} pixels")
+    if shorter < limits.min_size_pixels:
+        return Rejected("too_small", f"{size} has a side under {limits.min_size_pixels} pixels")
+    if longer > limits.max_aspect * shorter:
+        return Rejected(
+            "extreme_aspect", f"{size} is more than {limits.max_aspect:g} times as long as wide"
+        )
+    return None
 
 
 def _header(encoded: bytes) -> tuple[str, int, int] | Rejected:
@@ -103,7 +111,8 @@ def _frame_pixels(encoded: bytes) -> int:
 
 def _decoded(encoded: bytes, kind: str) -> Inspected | Rejected:
     try:
-        height, width, _ = images.decode(tf.constant(encoded)).numpy().shape
+        pixels = images.decode(tf.constant(encoded)).numpy()
     except tf.errors.OpError as error:
         return Rejected("undecodable", _OP_NAME.sub("", error.message))
-    return Inspected(kind, height, width, hashlib.sha256(encoded).hexdigest())
+    height, width, _ = pixels.shape
+    return Inspected(kind, height, width, hashlib.sha256(encoded).hexdigest(), pixels)

@@ -1,11 +1,14 @@
 """The first and the last lines that a run shows a person."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from components.gates import Gate
 from pipeline.board import duration
 from pipeline.summary import FILE, Summary
 
+DATA_GATE = "DataGate"
 _WARNING = "UNTRAINED: the base has random weights. This model tries the machinery only."
 
 
@@ -30,12 +33,14 @@ def _verdict(summary: Summary) -> Iterator[str]:
             yield f"NOT PUSHED {after}: the model did not pass its thresholds"
         case "not_pushed":
             yield f"NOT PUSHED {after}: the model passed its thresholds, but its base is untrained"
+        case "refused":
+            yield f"REFUSED {after}: the data did not pass the data gate; nothing was trained"
         case "interrupted":
             yield f"INTERRUPTED {after}: run the same command again to go on"
         case _ if summary.error:
             where = f" in {summary.error.step}" if summary.error.step else ""
             yield f"FAILED{where} {after}: {_without_traceback(summary.error.message)}"
-    if summary.model["untrained"]:
+    if summary.model["untrained"] and summary.status != "refused":
         yield _WARNING
 
 
@@ -44,13 +49,32 @@ def _checks(summary: Summary) -> Iterator[str]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in quarantined.items())
         accepted, read = summary.data["accepted"], summary.data["read"]
         yield f"  data     {accepted} of {read} files are images; set aside: {reasons}"
+    data_checks = [gate for gate in summary.gates if gate.step == DATA_GATE]
+    yield from _data_checks(data_checks)
+    if reason := summary.data.get("accept_reason"):
+        yield f"  accepted {reason}"
     for gate in summary.gates:
-        yield f"  {'passed' if gate.passed else 'FAILED'}   {gate.sentence}"
+        if gate.step != DATA_GATE:
+            yield f"  {'passed' if gate.passed else 'FAILED'}   {gate.sentence}"
+
+
+def _data_checks(checks: Sequence[Gate]) -> Iterator[str]:
+    """The failed ones with their worst files; those that passed are many, and in the summary."""
+    failed = [check for check in checks if not check.passed]
+    if checks:
+        yield f"  passed   {len(checks) - len(failed)} of {len(checks)} checks of the data"
+    for check in failed:
+        yield f"  FAILED   {check.check}: {check.sentence}"
+        yield from (f"             {name}" for name in check.files)
 
 
 def _places(summary: Summary, work_dir: Path) -> Iterator[str]:
     yield f"  summary  {work_dir / 'latest' / FILE}"
     yield f"  log      {summary.log}"
+    if summary.status == "refused":
+        command = shlex.join(summary.command)
+        yield "  next     mend the data, or move a bound (--set gate...), or take them as they are:"
+        yield f'           {command} --accept-data "why they are fine"'
     if summary.pushed:
         yield f"  next     frostline predict --model {work_dir} IMAGE..."
 

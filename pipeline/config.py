@@ -15,25 +15,14 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from components.gate_settings import GateSettings
+from components.settings import IngestionSettings
 from pipeline.layers import Layer, is_table, merged, stacked
 from trainer.errors import ConfigError
-from trainer.settings import Frozen, Positive, TrainerSettings
+from trainer.settings import Frozen, TrainerSettings
 
 Metric = Literal["accuracy", "log_loss"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
-
-
-class DataSettings(Frozen):
-    """How the data folder is read and shared out."""
-
-    eval_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share that the split by content hash sets aside, where the folder has no splits."""
-    min_images_per_class: Positive = 2
-    """Images that every class needs in every split."""
-    max_pixels: Positive = 100_000_000
-    """An image that claims more (width x height) is set aside unread."""
-    shards: Positive = 4
-    """TFRecord files a split."""
 
 
 class Bound(Frozen):
@@ -113,7 +102,8 @@ class BeamSettings(Frozen):
 class Config(TrainerSettings):
     """Everything that can be set for a run."""
 
-    data: DataSettings = DataSettings()
+    data: IngestionSettings = IngestionSettings()
+    gate: GateSettings = GateSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     push: PushSettings = PushSettings()
     beam: BeamSettings = BeamSettings()

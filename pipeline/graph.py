@@ -8,8 +8,10 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx import v1 as tfx
 from tfx.orchestration import metadata
 
+from components.data_gate import DataGate
 from components.image_example_gen import ImageExampleGen
 from pipeline.config import METRICS, Bound, Config, Metric
+from pipeline.judging import Judging
 from pipeline.sources import Sources
 from pipeline.workdir import WorkDir
 from trainer import features, run
@@ -23,7 +25,12 @@ _TFMA_CLASSES: Mapping[Metric, str] = {
 
 
 def create_pipeline(
-    config: Config, sources: Sources, work_dir: WorkDir, *, push_request: str
+    config: Config,
+    sources: Sources,
+    work_dir: WorkDir,
+    *,
+    judging: Judging,
+    push_request: str,
 ) -> tfx.dsl.Pipeline:
     """The steps in order, each fed by the ones above it.
 
@@ -31,19 +38,39 @@ def create_pipeline(
       config: what is to be done.
       sources: the data, the weights and the code, with their digests.
       work_dir: where everything is written.
+      judging: how the data are to be judged.
       push_request: changes when a model must be pushed although nothing else changed.
     """
     example_gen = ImageExampleGen(
-        data_dir=str(sources.data_dir),
+        data=sources.data,
+        span=sources.span,
         settings=config.data.model_dump_json(),
-        fingerprint=f"{sources.data_digest} {sources.code_digest}",
+        fingerprint=sources.data_digest,
+        code=sources.code_digest,
+        cache_dir=str(work_dir.ingested),
     )
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
-    schema_gen = tfx.components.SchemaGen(
-        statistics=statistics_gen.outputs["statistics"], infer_feature_shape=True
-    )
+    if judging.schema_file:
+        schema_gen = tfx.components.ImportSchemaGen(schema_file=str(judging.schema_file))
+    else:
+        schema_gen = tfx.components.SchemaGen(
+            statistics=statistics_gen.outputs["statistics"], infer_feature_shape=True
+        )
     example_validator = tfx.components.ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    )
+    data_gate = DataGate(
+        examples=example_gen.outputs["examples"],
+        statistics=statistics_gen.outputs["statistics"],
+        schema=schema_gen.outputs["schema"],
+        anomalies=example_validator.outputs["anomalies"],
+        quarantined=example_gen.outputs["quarantined"],
+        settings=config.gate.model_dump_json(),
+        is_curated=judging.schema_file is not None,
+        folder=str(work_dir.data_gate),
+        fingerprint=judging.fingerprint,
+        baseline=judging.terms.baseline,
+        accept_reason=judging.terms.accept_reason,
     )
     transform = tfx.components.Transform(
         examples=example_gen.outputs["examples"],
@@ -53,6 +80,7 @@ def create_pipeline(
         # Statistics of pixels cost more than the pixels themselves and tell nothing.
         disable_statistics=True,
     )
+    transform.add_upstream_node(data_gate)
     trainer = tfx.components.Trainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -73,8 +101,8 @@ def create_pipeline(
         eval_config=eval_config(config),
         example_splits=[sources.judged_split],
     )
-    steps = [example_gen, statistics_gen, schema_gen, example_validator, transform, trainer]
-    steps.append(evaluator)
+    steps = [example_gen, statistics_gen, schema_gen, example_validator, data_gate]
+    steps += [transform, trainer, evaluator]
     if sources.is_trained or config.push.untrained:
         pusher = tfx.components.Pusher(
             model=trainer.outputs["model"],

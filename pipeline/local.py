@@ -3,17 +3,15 @@
 import errno
 import logging
 import os
-import shutil
 import signal
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline import (
+    account,
     beam_workers,
     chatter,
     closing,
@@ -23,98 +21,58 @@ from pipeline import (
     summary,
     workdir,
 )
+from pipeline.attempt import Attempt, Request
 from pipeline.config import Config
 from pipeline.display import Display
-from pipeline.preflight import Weights
-from pipeline.steps import RUNNER_LOGGER, Step, StepLog
-from pipeline.summary import Failure, Status, Summary
-from pipeline.verdict import Gate, judge, weights_gate
+from pipeline.steps import RUNNER_LOGGER, StepLog
+from pipeline.summary import Status
 from pipeline.workdir import WorkDir
 from trainer import progress
-from trainer.errors import FrostlineError, WorkDirError
+from trainer.errors import DataRefusedError, FrostlineError, WorkDirError
 
-LOG = "run.log"
-KEPT = ("history.json", "curves.png", "model.txt")
-EXIT_CODES: Mapping[Status, int] = {
-    "pushed": 0,
-    "failed": 1,
-    "not_blessed": 3,
-    "not_pushed": 3,
-    "interrupted": 130,
-}
+if TYPE_CHECKING:
+    from tfx import v1 as tfx
+
 _LOGGER = logging.getLogger(__name__)
-_USAGE = 2
 _FREE_BYTES = 1_000_000_000
 _FREE_BYTES_AN_IMAGE = 1_000_000
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a person asked for.
-
-    data_dir: the folder of images; None makes the embedded sample
-    command: the words of the command line
-    """
-
-    config: Config
-    preset: str
-    data_dir: Path | None
-    command: Sequence[str]
-    weights: Weights
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass
-class Attempt:
-    """How far a run has come; filled in on the way, so that a failed run is summed up too."""
-
-    status: Status = "failed"
-    exit_code: int = EXIT_CODES["failed"]
-    data_dir: Path | None = None
-    steps: Sequence[Step] = ()
-    failed_step: str | None = None
-    error: Failure | None = None
-
-    @property
-    def began(self) -> bool:
-        """Whether any step has started."""
-        return any(step.seconds or step.state == "running" for step in self.steps)
-
-    def end(self, status: Status, error: BaseException | None = None) -> None:
-        """Note how it ended."""
-        self.status = status
-        usage = isinstance(error, FrostlineError)
-        self.exit_code = _USAGE if usage else EXIT_CODES[status]
-        if error is not None:
-            message = str(error) or type(error).__name__
-            self.error = Failure(self.failed_step, type(error).__name__, message)
-
-
 def run(
-    *, config: Config, data_dir: Path | None, work_dir: Path, preset: str, command: Sequence[str]
+    *,
+    config: Config,
+    data: str | None,
+    span: str | None,
+    work_dir: Path,
+    preset: str,
+    command: Sequence[str],
+    accept_reason: str | None = None,
 ) -> int:
-    """Take a folder of images to a pushed model; returns the exit code.
+    """Take a data set to a pushed model; returns the exit code.
 
     Raises:
-      FrostlineError: the data folder, the weights or the work directory is not fit for a run.
+      FrostlineError: the data set, the schema, the weights or the work directory is not fit for
+        a run.
     """
-    files = preflight.check_data(data_dir)
-    request = Request(config, preset, data_dir, command, preflight.check_weights(config))
-    free_bytes = _FREE_BYTES + _FREE_BYTES_AN_IMAGE * len(files)
+    listing = preflight.check_data(data, span)
+    preflight.check_schema(config, WorkDir(work_dir))
+    weights = preflight.check_weights(config)
+    request = Request(config, preset, data, listing, command, weights, accept_reason)
+    free_bytes = _FREE_BYTES + _FREE_BYTES_AN_IMAGE * len(listing.files)
     with workdir.opened(work_dir.resolve(), free_bytes=free_bytes) as place:
         return _run_in(place, request)
 
 
 def _run_in(place: WorkDir, request: Request) -> int:
     run_dir = place.new_run()
-    with chatter.diverted(run_dir / LOG) as person, _terminated_like_ctrl_c():
-        person.write(closing.opening(run_dir / LOG))
+    with chatter.diverted(run_dir / account.LOG) as person, _terminated_like_ctrl_c():
+        person.write(closing.opening(run_dir / account.LOG))
         person.flush()
         screen = display.choose(person)
         attempt = _attempt(place, request, screen)
         screen.close()
         try:
-            result = _sum_up(place, run_dir, request, attempt)
+            result = account.sum_up(place, run_dir, request, attempt)
             summary.write(run_dir, result)
             place.point_latest_at(run_dir)
         except Exception as error:
@@ -140,6 +98,8 @@ def _attempt(place: WorkDir, request: Request, screen: Display) -> Attempt:
         attempt.end(_status(place))
     except KeyboardInterrupt as interrupt:
         attempt.end("interrupted", interrupt)
+    except DataRefusedError as error:
+        attempt.end("refused", error)
     except FrostlineError as error:
         attempt.end("failed", error)
     except Exception as error:
@@ -160,16 +120,10 @@ def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt
 
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    from pipeline import graph, results, sources
+    from pipeline import results
 
     results.sweep(place)
-    attempt.data_dir = request.data_dir or _sample(place)
-    config = request.config
-    found = sources.gather(attempt.data_dir, request.weights)
-    push_request = results.push_request(
-        place, model_name=config.push.model_name, made_from=sources.model_digest(config, found)
-    )
-    pipeline = graph.create_pipeline(config, found, place, push_request=push_request)
+    pipeline = _pipeline(place, request, attempt)
     log = StepLog([step.id for step in pipeline.components], screen)
     attempt.steps = log.steps
     screen.start([step.name for step in log.steps])
@@ -182,14 +136,30 @@ def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt
             raise
 
 
+def _pipeline(place: WorkDir, request: Request, attempt: Attempt) -> "tfx.dsl.Pipeline":
+    from pipeline import graph, judging, results, sources
+
+    config = request.config
+    attempt.data = request.data or _sample(place)
+    listing = request.listing if request.data else preflight.check_data(attempt.data, None)
+    found = sources.gather(
+        attempt.data, listing, request.weights, test_fraction=config.data.test_fraction
+    )
+    push_request = results.push_request(
+        place, model_name=config.push.model_name, made_from=sources.model_digest(config, found)
+    )
+    terms = judging.prepare(config, found, place, accept_reason=request.accept_reason)
+    return graph.create_pipeline(config, found, place, judging=terms, push_request=push_request)
+
+
 def _watched(log: StepLog, screen: Display) -> AbstractContextManager[None]:
     watchers = {RUNNER_LOGGER: log, progress.LOGGER.name: display.ProgressHandler(screen)}
     return chatter.logged(watchers)
 
 
-def _sample(place: WorkDir) -> Path:
+def _sample(place: WorkDir) -> str:
     sample_data.write(place.sample_data)
-    return place.sample_data
+    return str(place.sample_data)
 
 
 def _status(place: WorkDir) -> Status:
@@ -210,55 +180,3 @@ def _full_disk(place: WorkDir, error: Exception) -> WorkDirError | None:
         f"{place.root} has no space left: make room, or choose another --work-dir; then run the "
         "same command again, which goes on after the last finished step"
     )
-
-
-def _sum_up(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) -> Summary:
-    found = _found(place, run_dir, request) if attempt.began else {}
-    data = {"path": str(attempt.data_dir or request.data_dir), **found.pop("data", {})}
-    return Summary(
-        run_id=run_dir.name,
-        status=attempt.status,
-        exit_code=attempt.exit_code,
-        started=request.started.isoformat(timespec="seconds"),
-        seconds=round((datetime.now(UTC) - request.started).total_seconds(), 2),
-        command=request.command,
-        preset=request.preset,
-        config=request.config.model_dump(mode="json"),
-        model=_model(request.weights),
-        data=data,
-        log=str(run_dir / LOG),
-        steps=attempt.steps,
-        error=attempt.error,
-        **found,
-    )
-
-
-def _found(place: WorkDir, run_dir: Path, request: Request) -> dict[str, Any]:
-    from pipeline.results import Results
-
-    results = Results(place)
-    counts, evaluation = results.counts(), results.evaluation()
-    if model_run := results.model_run():
-        for name in KEPT:
-            shutil.copy(model_run / name, run_dir)
-    return {
-        "data": asdict(counts) if counts else {},
-        "training": results.training(),
-        "evaluation": evaluation,
-        "evaluation_by_class": results.evaluation_by_class(),
-        "gates": _gates(request, evaluation) if evaluation else (),
-        "pushed": results.pushed(),
-    }
-
-
-def _gates(request: Request, evaluation: Mapping[str, float]) -> list[Gate]:
-    is_trained = request.weights.path is not None
-    return [*judge(request.config, evaluation), weights_gate(request.config, is_trained=is_trained)]
-
-
-def _model(weights: Weights) -> dict[str, Any]:
-    return {
-        "weights": str(weights.path) if weights.path else weights.sha256,
-        "weights_sha256": weights.sha256 if weights.path else None,
-        "untrained": weights.path is None,
-    }

@@ -1,13 +1,14 @@
 """What is checked before anything is written: the data folder and the weights file."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components import image_files
-from components.image_files import ImageFile
+from components import inputs
+from components.image_files import Listing
+from pipeline import schema
 from pipeline.config import Config
+from pipeline.workdir import WorkDir
 from trainer import weights
 from trainer.errors import WeightsError
 
@@ -26,13 +27,22 @@ class Weights:
     warning: str | None = None
 
 
-def check_data(folder: Path | None) -> Sequence[ImageFile]:
-    """The files of a data folder; none where the run makes its own data.
+def check_data(data: str | None, span: str | None) -> Listing:
+    """The files of a data set; none where the run makes its own data.
 
     Raises:
-      DataError: the folder cannot be trained on.
+      DataError: the data set cannot be trained on.
     """
-    return image_files.find(folder) if folder else ()
+    return inputs.find(data, span=span) if data else Listing(())
+
+
+def check_schema(config: Config, work_dir: WorkDir) -> None:
+    """Read the curated schema, where there is one.
+
+    Raises:
+      ConfigError: it is missing or broken.
+    """
+    schema.curated(work_dir, config.gate.schema_file)
 
 
 def check_weights(config: Config) -> Weights:

@@ -11,7 +11,8 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.orchestration import metadata
 
-from components import quarantine
+from components import gates, quarantine
+from components.gates import Verdict
 from components.quarantine import IngestionCounts
 from pipeline.summary import Pushed
 from pipeline.workdir import WorkDir
@@ -31,6 +32,15 @@ class Results:
         """What ingestion read and set aside."""
         folder = self._folder("Quarantine")
         return quarantine.read_counts(folder) if folder else None
+
+    def statistics(self) -> Path | None:
+        """The folder with the statistics of the raw data, a folder a split."""
+        return self._folder("ExampleStatistics")
+
+    def data_verdict(self) -> Verdict | None:
+        """What the DataGate said of data that it let through."""
+        folder = self._folder("DataVerdict")
+        return gates.read(folder) if folder else None
 
     def training(self) -> dict[str, Any] | None:
         """The training curves: `best_epoch`, and `epochs`, a row each."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import components
 import trainer
-from components import image_files
-from components.image_files import ImageFile
+from components import image_files, spans, storage
+from components.image_files import ImageFile, Listing
 from pipeline.config import Config
 from pipeline.preflight import Weights
 from trainer.features import EVAL, TEST
@@ -22,7 +22,8 @@ from trainer.settings import TrainerSettings
 class Sources:
     """What a run is made from.
 
-    data_dir: the folder of images
+    data: the folder, manifest or archive: an absolute path, or a URL
+    span: which spans of it, as `N..M`; empty where there are none
     data_digest: changes when a file comes, goes, grows or is written again
     judged_split: the split that the Evaluator judges
     weights: the pretrained weights; None is a random base
@@ -30,7 +31,8 @@ class Sources:
     code_digest: changes with the source of trainer/ and components/
     """
 
-    data_dir: Path
+    data: str
+    span: str
     data_digest: str
     judged_split: str
     weights: Path | None
@@ -43,17 +45,21 @@ class Sources:
         return self.weights is not None
 
 
-def gather(data_dir: Path, weights: Weights) -> Sources:
+def gather(data: str, listing: Listing, weights: Weights, *, test_fraction: float) -> Sources:
     """Look at everything, and digest it.
 
-    Raises:
-      DataError: the folder cannot be trained on.
+    Args:
+      data: what a person gave.
+      listing: what it holds.
+      weights: the pretrained weights.
+      test_fraction: share of the images that goes to a split `test`.
     """
-    files = image_files.find(data_dir)
+    splits = image_files.splits_of(listing.files, test_fraction=test_fraction)
     return Sources(
-        data_dir=data_dir.resolve(),
-        data_digest=_digest(_file_line(file) for file in files),
-        judged_split=TEST if TEST in image_files.splits_of(files) else EVAL,
+        data=data if storage.is_remote(data) else str(Path(data).resolve()),
+        span=spans.text(listing.spans),
+        data_digest=_digest(map(_file_line, listing.files)),
+        judged_split=TEST if TEST in splits else EVAL,
         weights=weights.path and weights.path.resolve(),
         weights_sha256=weights.sha256,
         code_digest=code_digest(),
@@ -74,8 +80,7 @@ def code_digest() -> str:
 
 
 def _file_line(file: ImageFile) -> str:
-    status = Path(file.path).stat()
-    return f"{file.name}\t{status.st_size}\t{status.st_mtime_ns}"
+    return "\t".join([file.name, file.label, file.split or "", file.group or "", file.stamp])
 
 
 def _digest(parts: Iterable[str]) -> str:

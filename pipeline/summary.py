@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from components.gates import Gate
 from pipeline.steps import Step
-from pipeline.verdict import Gate
 
 FILE = "summary.json"
-Status = Literal["pushed", "not_blessed", "not_pushed", "failed", "interrupted"]
+Status = Literal["pushed", "not_blessed", "not_pushed", "refused", "failed", "interrupted"]
 _DISTRIBUTIONS = (
     "frostline",
     "tfx",
@@ -51,7 +51,8 @@ class Summary:
 
     seconds: wall time
     config: every setting, resolved
-    data: `path`, `read`, `accepted`, `quarantined` (reason -> files), `accepted_by_split`
+    data: `path`, `read`, `accepted`, `quarantined` (reason -> files), `accepted_by_split`,
+      `accept_reason` (why a person accepts the data in spite of failed checks; may be empty)
     model: `weights`, `weights_sha256`, `untrained`
     training: `best_epoch`, and `epochs`, a row each
     evaluation: metric -> value, of the whole judged split

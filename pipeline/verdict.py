@@ -1,27 +1,11 @@
-"""The gates of a run: each a check with value, bound, verdict and a sentence."""
+"""The gates that a model must pass: each a check with value, bound, verdict and a sentence."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
+from components.gates import Gate
 from pipeline.config import Bound, Config
 
 _WORDS = {"accuracy": "accuracy", "log_loss": "log loss"}
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One check of a gate.
-
-    check: its name
-    value: what was measured; None where it could not be
-    bound: what it was held against
-    """
-
-    check: str
-    value: float | None
-    bound: Mapping[str, float]
-    passed: bool
-    sentence: str
 
 
 def judge(config: Config, evaluation: Mapping[str, float]) -> list[Gate]:

@@ -52,6 +52,26 @@ class WorkDir:
         return self.root / "checkpoints"
 
     @property
+    def schema(self) -> Path:
+        """The schema that a person has curated, once it is frozen."""
+        return self.root / "schema" / "schema.pbtxt"
+
+    @property
+    def imported_schemas(self) -> Path:
+        """Copies of the curated schemas that runs have used, named by their content."""
+        return self.root / "schema" / "imported"
+
+    @property
+    def data_gate(self) -> Path:
+        """What the data gate keeps: the statistics accepted last, and its latest refusal."""
+        return self.root / "data_gate"
+
+    @property
+    def ingested(self) -> Path:
+        """What ingestion has read, span by span, so that no image is read again."""
+        return self.root / "ingested"
+
+    @property
     def sample_data(self) -> Path:
         """The embedded sample, where a run asked for it."""
         return self.root / "sample_data"

@@ -7,6 +7,8 @@ import pytest
 
 HEAVY = ("tensorflow", "keras", "tfx", "apache_beam", "kfp", "ml_metadata")
 PLAIN_MODULES = (
+    "components.inputs",
+    "components.settings",
     "trainer.errors",
     "trainer.features",
     "trainer.progress",
@@ -49,6 +51,11 @@ def test_plain_module_loads_no_heavy_package(module: str) -> None:
         ["--version"],
         ["run", "--help"],
         ["predict", "--help"],
+        ["data", "--help"],
+        ["data", "/nowhere"],
+        ["schema", "freeze", "--help"],
+        ["schema"],
+        ["run", "--preset", "sample", "--work-dir", "unused", "--accept-data", " "],
         [],
         ["thaw"],
         ["run", "--no-such-option"],

@@ -2,10 +2,11 @@
 
 Exception
 └── FrostlineError    something that a person can mend: shown without a traceback
-    ├── ConfigError   a key, a value or an argument is wrong (exit code 2)
-    ├── WeightsError  the pretrained weights are missing or broken (exit code 2)
-    ├── DataError     the data folder cannot be trained on as it is (exit code 2)
-    └── WorkDirError  the work directory is locked, full or cannot be written (exit code 2)
+    ├── ConfigError       a key, a value or an argument is wrong (exit code 2)
+    ├── WeightsError      the pretrained weights are missing or broken (exit code 2)
+    ├── DataError         the data folder cannot be trained on as it is (exit code 2)
+    ├── DataRefusedError  the data gate stopped the run (exit code 4)
+    └── WorkDirError      the work directory is locked, full or cannot be written (exit code 2)
 """
 
 
@@ -23,6 +24,10 @@ class WeightsError(FrostlineError):
 
 class DataError(FrostlineError):
     """The data folder cannot be trained on as it is."""
+
+
+class DataRefusedError(FrostlineError):
+    """The data gate stopped the run."""
 
 
 class WorkDirError(FrostlineError):

@@ -13,6 +13,15 @@ FILENAME = "image/filename"  # bytes: path relative to the data folder
 SHA256 = "image/sha256"  # bytes: hex digest of ENCODED
 LABEL = "image/class/text"  # bytes: the class name
 
+# Image properties, which make statistics, drift and slices work on images; their definitions,
+# units and ranges are those of components.properties.ImageProperties.
+BYTES = "image/bytes"  # int64, size of ENCODED
+ASPECT = "image/aspect"  # float
+BRIGHTNESS = "image/brightness"  # float
+CONTRAST = "image/contrast"  # float
+SHARPNESS = "image/sharpness"  # float
+COLOURFULNESS = "image/colourfulness"  # float
+
 # Features of a transformed example.
 PIXELS = "image/pixels"  # bytes: uint8, row-major [size, size, 3], RGB
 

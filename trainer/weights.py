@@ -128,7 +128,7 @@ def download(
             part.unlink(missing_ok=True)
     except OSError as error:  # also every error of `requests`
         raise WeightsError(
-            f"cannot download {source.url} to {target}: {error}. {_remedy(target)}"
+            f"cannot download {source.url} to {target}: {_reason(error)}. {_remedy(target)}"
         ) from error
 
 
@@ -225,9 +225,11 @@ def _other_bytes(path: Path, source: Published) -> str:
 
 
 def _remedy(target: Path | None = None) -> str:
+    # With a target, the sentence before has named the address.
+    file = "it elsewhere" if target else f"{INCEPTION_V3.url} ({INCEPTION_V3.size_bytes:,} bytes)"
     place = f"put it at {target}, " if target else ""
     return (
-        f"Get {INCEPTION_V3.url} ({INCEPTION_V3.size_bytes:,} bytes), then {place}pass "
+        f"Get {file}, then {place}pass "
         f"--weights PATH, or set ${ENVIRONMENT_VARIABLE}; --weights random tries the machinery "
         f"without"
     )
@@ -270,6 +272,14 @@ def _counted(response: "requests.Response", size_bytes: int) -> Iterator[bytes]:
         yield chunk
         if done > size_bytes:  # not our file: do not fill the disk with it
             return
+
+
+def _reason(error: BaseException) -> str:
+    """What is behind an error: `requests` wraps that of the connection, which names its object."""
+    inner = getattr(error, "reason", None) or next(iter(error.args), None)
+    if isinstance(inner, BaseException):
+        return _reason(inner)
+    return str(error).rpartition("): ")[2]
 
 
 def _write(chunks: Iterator[bytes], path: Path) -> None:

@@ -2,29 +2,34 @@
 
 import hashlib
 import json
+import os
+import shutil
 
 import apache_beam as beam
+import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components import image_example_gen, image_files, quarantine
+from components import image_example_gen, inputs, inspection, pieces, properties, quarantine
+from components.settings import IngestionSettings
 from trainer import features
 
 pytestmark = pytest.mark.graph
 
-SETTINGS = {"max_pixels": 1_000_000, "eval_fraction": 0.3, "shards": 2}
+SETTINGS = {"max_pixels": 1_000_000, "eval_fraction": 0.3, "shards": 2, "min_size_pixels": 1}
 
 
-def ingest(data, out, **settings):
-    with beam.Pipeline(runner="FnApiRunner") as pipeline:
-        image_example_gen.ingest(
-            pipeline,
-            image_files.find(data),
-            examples_dir=str(out / "examples"),
-            quarantine_dir=str(out / "quarantine"),
-            **{**SETTINGS, **settings},
-        )
+def ingest(data, out, *, span=None, cache=None, code="1", **settings):
+    image_example_gen.ingest(
+        beam.Pipeline(runner="FnApiRunner"),
+        inputs.find(str(data), span=span),
+        examples_dir=str(out / "examples"),
+        quarantine_dir=str(out / "quarantine"),
+        cache_dir=str(cache or out / "cache"),
+        settings=IngestionSettings(**{**SETTINGS, **settings}),
+        code=code,
+    )
     return out
 
 
@@ -35,7 +40,8 @@ def examples(out, split):
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP"):
         feature = tf.train.Example.FromString(record.numpy()).features.feature
         values = {
-            name: (*each.bytes_list.value, *each.int64_list.value) for name, each in feature.items()
+            name: (*each.bytes_list.value, *each.int64_list.value, *each.float_list.value)
+            for name, each in feature.items()
         }
         assert all(len(value) == 1 for value in values.values())
         parsed[values[features.FILENAME][0].decode()] = {
@@ -85,6 +91,7 @@ def test_each_readable_image_is_in_one_split(data, ingested):
 def test_example_holds_the_file_and_what_is_known_of_it(data, ingested):
     found = {**examples(ingested, "train"), **examples(ingested, "eval")}
     content = (data / "cold" / "été 0.jpeg").read_bytes()
+    measured = properties.measure(np.asarray(Image.open(data / "cold" / "été 0.jpeg")))
     assert found["cold/été 0.jpeg"] == {
         features.ENCODED: content,
         features.FORMAT: b"JPEG",
@@ -93,6 +100,12 @@ def test_example_holds_the_file_and_what_is_known_of_it(data, ingested):
         features.FILENAME: "cold/été 0.jpeg".encode(),
         features.SHA256: hashlib.sha256(content).hexdigest().encode(),
         features.LABEL: b"cold",
+        features.BYTES: len(content),
+        features.ASPECT: 1.25,
+        features.BRIGHTNESS: pytest.approx(measured.brightness, abs=0.01),
+        features.CONTRAST: pytest.approx(measured.contrast, abs=0.01),
+        features.SHARPNESS: pytest.approx(measured.sharpness, abs=0.01),
+        features.COLOURFULNESS: pytest.approx(measured.colourfulness, abs=1),
     }
     assert {example[features.FORMAT] for example in found.values()} == {
         b"JPEG",
@@ -165,3 +178,238 @@ def test_image_of_more_pixels_than_allowed_is_set_aside(tmp_path):
     out = ingest(tmp_path / "data", tmp_path / "out", max_pixels=100)
     [row] = quarantined(out)
     assert (row["path"], row["reason"]) == ("warm/1.png", "too_many_pixels")
+
+
+def counts_of(out):
+    return quarantine.read_counts(out / "quarantine")
+
+
+def names(out):
+    """Split -> names, sorted."""
+    splits = [path.name.removeprefix("Split-") for path in (out / "examples").iterdir()]
+    return {split: sorted(examples(out, split)) for split in splits}
+
+
+def whole(out):
+    """Every image by its name, whatever its split: (class, bytes)."""
+    found = [examples(out, split) for split in names(out)]
+    return {
+        name: (example[features.LABEL], example[features.ENCODED])
+        for split in found
+        for name, example in split.items()
+    }
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "gztar"])
+def test_archive_gives_what_its_folder_gives(data, ingested, tmp_path, kind):
+    (data / "warm" / "gone.jpg").unlink()
+    archive = shutil.make_archive(str(tmp_path / "photos"), kind, data.parent, data.name)
+    (data / "warm" / "gone.jpg").symlink_to(data / "nowhere.jpg")
+    out = ingest(archive, tmp_path / "out")
+    inside = {f"data/{name}": image for name, image in whole(ingested).items()}
+    assert whole(out) == inside
+    folder, packed = counts_of(ingested), counts_of(out)
+    assert packed.accepted_by_split == folder.accepted_by_split
+    assert packed.quarantined == {"not_an_image": 1, "undecodable": 1}
+
+
+def test_manifest_gives_what_its_folder_gives(data, ingested, tmp_path):
+    files = inputs.find(str(data)).files
+    rows = [f"{file.path},{file.label}\n" for file in files]
+    (tmp_path / "photos.csv").write_text("path,label\n" + "".join(rows), encoding="utf-8")
+    out = ingest(tmp_path / "photos.csv", tmp_path / "out")
+    assert sorted(whole(out).values()) == sorted(whole(ingested).values())
+    assert counts_of(out).accepted_by_split == counts_of(ingested).accepted_by_split
+    assert counts_of(out).quarantined == counts_of(ingested).quarantined
+
+
+def test_records_of_an_earlier_ingestion_are_ingested_again(ingested, tmp_path):
+    out = ingest(ingested / "examples", tmp_path / "out")
+    assert names(out) == names(ingested)
+    assert whole(out) == whole(ingested)
+    assert counts_of(out).quarantined == {}
+
+
+def test_records_are_checked_like_every_other_image(ingested, tmp_path):
+    again = ingest(ingested / "examples", tmp_path / "out", min_size_pixels=95)
+    reasons = counts_of(again).quarantined
+    assert reasons["too_small"] > 0
+    assert counts_of(again).read == counts_of(ingested).accepted
+
+
+def test_records_without_split_folders_are_split_by_content(ingested, tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number, path in enumerate((ingested / "examples").glob("*/*")):
+        shutil.copy(path, flat / f"{number}-{path.name}")
+    out = ingest(flat, tmp_path / "out")
+    assert names(out) == names(ingested)
+
+
+def test_every_file_is_counted_once_whatever_the_limits(data, tmp_path):
+    limits = {"max_file_bytes": 26_000, "min_size_pixels": 45, "max_aspect": 1.08}
+    out = ingest(data, tmp_path / "out", **limits)
+    counts = counts_of(out)
+    assert counts.read == counts.accepted + sum(counts.quarantined.values()) == 31
+    assert {"too_many_bytes", "too_small", "extreme_aspect"} <= set(counts.quarantined)
+    assert len(quarantined(out)) == sum(counts.quarantined.values())
+
+
+def test_ignored_files_are_counted_and_not_read(make_images, tmp_path):
+    folder = make_images(tmp_path / "data", count=4)
+    for name in ("cold/.hidden.png", "warm/Thumbs.db", "__MACOSX/cold/0.png", "README.md"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text("x")
+    counts = counts_of(ingest(folder, tmp_path / "out"))
+    assert (counts.read, counts.accepted, counts.ignored) == (8, 8, 4)
+
+
+def test_third_split_takes_its_share(make_images, tmp_path):
+    folder = make_images(tmp_path / "data", count=40)
+    two = ingest(folder, tmp_path / "two")
+    three = ingest(folder, tmp_path / "three", test_fraction=0.3)
+    assert set(names(three)) == {"train", "eval", "test"}
+    assert names(three)["eval"] == names(two)["eval"]
+    assert list(counts_of(three).accepted_by_split) == ["train", "eval", "test"]
+
+
+def test_images_of_one_group_stay_together(make_images, tmp_path):
+    folder = make_images(tmp_path / "data", count=40)
+    for path in folder.glob("*/*.png"):
+        path.rename(path.with_name(f"subject{int(path.stem) % 8}_{path.name}"))
+    out = ingest(folder, tmp_path / "out", group_pattern=r"^(subject\d)_")
+    by_split = {
+        split: {name.split("/")[1].split("_")[0] for name in found}
+        for split, found in names(out).items()
+    }
+    assert by_split["train"]
+    assert by_split["eval"]
+    assert not by_split["train"] & by_split["eval"]
+
+
+def test_groups_and_splits_of_a_manifest_are_kept_and_a_split_wins(make_images, tmp_path):
+    folder = make_images(tmp_path / "data", count=20)
+    rows = [
+        {
+            "path": str(path.relative_to(folder)),
+            "label": path.parent.name,
+            "group": f"g{int(path.stem) % 10}",
+            "split": "test" if path.stem == "0" else None,
+        }
+        for path in folder.glob("*/*.png")
+    ]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    # By the pattern, each number would be a group of its own.
+    out = ingest(folder / "rows.jsonl", tmp_path / "out", group_pattern=r"(\d+)\.png")
+    group_of = {row["path"]: row["group"] for row in rows}
+    found = names(out)
+    assert found["test"] == ["cold/0.png", "warm/0.png"]
+    groups = {split: {group_of[name] for name in found[split]} for split in ("train", "eval")}
+    assert groups["train"]
+    assert groups["eval"]
+    assert not groups["train"] & groups["eval"]
+
+
+def test_same_bytes_in_train_and_validation_are_named(make_images, tmp_path):
+    data = tmp_path / "data"
+    make_images(data / "train", count=3)
+    make_images(data / "val", count=5)
+    (data / "val" / "cold" / "0.png").unlink()
+    counts = counts_of(ingest(data, tmp_path / "out"))
+    pairs = {tuple(sorted(pair)) for pair in counts.duplicates_across_splits}
+    same = [f"{label}/{number}.png" for label in ("cold", "warm") for number in range(3)]
+    same.remove("cold/0.png")
+    assert pairs == {(f"train/{name}", f"val/{name}") for name in same}
+
+
+def spans_of(make_images, folder, *numbers):
+    """A span for each number, each with images of its own."""
+    for number in numbers:
+        make_images(folder / f"span-{number}", count=6)
+        for path in (folder / f"span-{number}").glob("*/*.png"):
+            with path.open("ab") as file:
+                file.write(b"span %d" % number)
+    return folder
+
+
+def test_only_the_new_span_is_read_when_one_is_added(make_images, tmp_path, monkeypatch):
+    folder = spans_of(make_images, tmp_path / "data", 9, 10)
+    cache = tmp_path / "cache"
+    first = ingest(folder, tmp_path / "first", span="9..10", cache=cache)
+    assert (counts_of(first).read, counts_of(first).reused) == (24, 0)
+    spans_of(make_images, folder, 11)
+    read = []
+    inspect = inspection.inspect
+    monkeypatch.setattr(
+        inspection, "inspect", lambda *given: read.append(given[0]) or inspect(*given)
+    )
+    second = ingest(folder, tmp_path / "second", span="9..11", cache=cache)
+    assert (counts_of(second).read, counts_of(second).reused) == (36, 24)
+    assert len(read) == 12
+    assert all(content.endswith(b"span 11") for content in read)
+    old, new = names(first), names(second)
+    for split in ("train", "eval"):
+        assert set(old[split]) < set(new[split])
+        assert {name.split("/")[0] for name in new[split]} == {"span-9", "span-10", "span-11"}
+
+
+def test_latest_span_alone_is_ingested_by_itself(make_images, tmp_path):
+    folder = spans_of(make_images, tmp_path / "data", 9, 10)
+    assert {name.split("/")[0] for name in whole(ingest(folder, tmp_path / "out"))} == {"span-10"}
+
+
+def test_same_bytes_in_two_spans_and_splits_are_named(make_images, tmp_path):
+    data, cache = tmp_path / "data", tmp_path / "cache"
+    make_images(data / "span-1" / "train", count=3)
+    spans_of(make_images, tmp_path / "other", 1)
+    shutil.copytree(tmp_path / "other" / "span-1", data / "span-1" / "val")
+    ingest(data, tmp_path / "first", cache=cache)
+    shutil.copytree(data / "span-1" / "train", data / "span-2" / "val")
+    shutil.copytree(tmp_path / "other" / "span-1", data / "span-2" / "train")
+    counts = counts_of(ingest(data, tmp_path / "second", span="1..2", cache=cache))
+    assert counts.reused == 18
+    assert ("span-1/train/cold/0.png", "span-2/val/cold/0.png") in counts.duplicates_across_splits
+    assert len(counts.duplicates_across_splits) == 18
+
+
+def test_other_code_or_limits_or_a_changed_file_read_again_and_another_bar_does_not(
+    make_images, tmp_path
+):
+    folder, cache = make_images(tmp_path / "data", count=3), tmp_path / "cache"
+
+    def reused(out, **options):
+        return counts_of(ingest(folder, tmp_path / out, cache=cache, **options)).reused
+
+    assert reused("1") == 0
+    assert reused("2") == 6
+    assert reused("3", min_images_per_class=3) == 6
+    assert reused("4", max_aspect=3) == 0
+    assert reused("5", code="2") == 0
+    (folder / "cold" / "0.png").touch()
+    assert reused("6") == 0
+    assert whole(tmp_path / "6") == whole(tmp_path / "1")
+
+
+def test_what_a_killed_run_has_left_is_not_used(make_images, tmp_path, monkeypatch):
+    folder, cache = make_images(tmp_path / "data", count=3), tmp_path / "cache"
+
+    def die(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pieces, "finish", die)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(folder, tmp_path / "killed", cache=cache)
+    monkeypatch.undo()
+    assert [path.name.startswith(".unfinished-") for path in cache.iterdir()] == [True]
+    out = ingest(folder, tmp_path / "out", cache=cache)
+    assert counts_of(out).accepted == 6
+    assert [path.name.startswith(".") for path in cache.iterdir()] == [False]
+
+
+def test_files_that_cannot_be_linked_are_copied(make_images, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    out = ingest(make_images(tmp_path / "data", count=3), tmp_path / "out")
+    assert len(whole(out)) == 6

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from components import image_files
+from components import image_files, inputs
 from trainer.errors import DataError
 
 
@@ -23,12 +23,12 @@ def data(tmp_path):
 
 
 def found(folder):
-    return [(file.name, file.label, file.split) for file in image_files.find(folder)]
+    return [(file.name, file.label, file.split) for file in inputs.find(str(folder)).files]
 
 
 def refusal(folder):
     with pytest.raises(DataError) as caught:
-        image_files.find(folder)
+        inputs.find(str(folder))
     message = str(caught.value)
     assert str(folder) in message
     return message
@@ -41,7 +41,7 @@ def test_class_folders_give_labels_and_leave_the_split_open(data):
         ("dogs/1.jpg", "dogs", None),
         ("dogs/2.jpg", "dogs", None),
     ]
-    assert image_files.splits_of(image_files.find(folder)) == ["train", "eval"]
+    assert image_files.splits_of(inputs.find(str(folder)).files) == ["train", "eval"]
 
 
 def test_split_folders_give_labels_and_splits(data):
@@ -52,7 +52,7 @@ def test_split_folders_give_labels_and_splits(data):
         ("validation/cats/2", "cats", "eval"),
         ("validation/dogs/2", "dogs", "eval"),
     ]
-    assert image_files.splits_of(image_files.find(folder)) == ["train", "eval"]
+    assert image_files.splits_of(inputs.find(str(folder)).files) == ["train", "eval"]
 
 
 @pytest.mark.parametrize(
@@ -67,18 +67,18 @@ def test_split_folders_give_labels_and_splits(data):
 )
 def test_validation_folder_has_many_names(data, name, split):
     folder = data("train/a/1", "train/b/1", f"{name}/a/2", f"{name}/b/2")
-    assert {file.split for file in image_files.find(folder)} == {"train", split}
+    assert {file.split for file in inputs.find(str(folder)).files} == {"train", split}
 
 
 @pytest.mark.parametrize("name", ["train", "training", "TRAIN"])
 def test_training_folder_has_many_names(data, name):
     folder = data(f"{name}/a/1", f"{name}/b/1", "val/a/2", "val/b/2")
-    assert {file.split for file in image_files.find(folder)} == {"train", "eval"}
+    assert {file.split for file in inputs.find(str(folder)).files} == {"train", "eval"}
 
 
 def test_test_folder_is_a_third_split(data):
     folder = data(*(f"{split}/{label}/1" for split in ("test", "train", "val") for label in "ab"))
-    assert image_files.splits_of(image_files.find(folder)) == ["train", "eval", "test"]
+    assert image_files.splits_of(inputs.find(str(folder)).files) == ["train", "eval", "test"]
 
 
 def test_a_class_may_be_named_like_a_split(data):
@@ -109,6 +109,7 @@ def test_files_of_the_system_are_ignored(data):
         ".git/objects/1",
     )
     assert [name for name, _, _ in found(folder)] == ["cats/1.jpg", "dogs/1.jpg"]
+    assert inputs.find(str(folder)).ignored == 7
 
 
 def test_folders_of_the_system_do_not_hide_the_splits(data):
@@ -119,6 +120,7 @@ def test_folders_of_the_system_do_not_hide_the_splits(data):
 def test_files_beside_the_class_folders_are_left_out(data):
     folder = data("cats/1.jpg", "dogs/1.jpg", "README.txt", "stray.jpg")
     assert [name for name, _, _ in found(folder)] == ["cats/1.jpg", "dogs/1.jpg"]
+    assert inputs.find(str(folder)).ignored == 2
 
 
 def test_names_keep_their_spaces_and_letters(data):
@@ -132,7 +134,7 @@ def test_names_keep_their_spaces_and_letters(data):
 def test_a_name_that_is_not_utf_8_can_be_written_and_opened(data):
     folder = data("cats/1.jpg", "dogs/1.jpg")
     (folder / "dogs" / os.fsdecode(b"caf\xe9.jpg")).write_text("here")
-    file = image_files.find(folder)[-1]
+    file = inputs.find(str(folder)).files[-1]
     assert file.name == "dogs/caf\\xe9.jpg"
     with open(file.path) as opened:  # noqa: PTH123  the path is a string
         assert opened.read() == "here"
@@ -164,9 +166,11 @@ def test_missing_folder_is_told(tmp_path):
     assert "does not exist; give --data a folder laid out as DIR/<class>/*" in message
 
 
-def test_file_instead_of_a_folder_is_told(tmp_path):
+def test_file_that_is_nothing_known_is_told(tmp_path):
     (tmp_path / "photos.zip").touch()
-    assert "is not a folder; give --data" in refusal(tmp_path / "photos.zip")
+    assert "is neither a folder nor an archive nor a manifest" in refusal(tmp_path / "photos.zip")
+    (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    assert "is neither a folder nor an archive nor a manifest" in refusal(tmp_path / "cat.jpg")
 
 
 @pytest.mark.parametrize("names", [(), ("stray.jpg",), ("cats/.DS_Store",), ("train/1.jpg",)])

@@ -155,7 +155,8 @@ def split_images(
     """`train/` and `validation/`, two classes: 20 and 8 images each, and three broken files."""
     folder = tmp_path_factory.mktemp("split_images")
     for path in sorted(make_images(folder / "all", count=28).glob("*/*.png")):
-        split = "validation" if int(path.stem) < 8 else "train"
+        # Spread over both: the images grow with their number, which the data gate would notice.
+        split = "validation" if int(path.stem) % 7 < 2 else "train"
         target = folder / split / path.parent.name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)

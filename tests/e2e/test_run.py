@@ -16,10 +16,24 @@ STEPS = [
     "StatisticsGen",
     "SchemaGen",
     "ExampleValidator",
+    "DataGate",
     "Transform",
     "Trainer",
     "Evaluator",
     "Pusher",
+]
+DATA_CHECKS = [
+    "schema_anomalies",
+    "changed_classes",
+    "quarantined_share",
+    "images_per_class",
+    "class_imbalance",
+    "duplicates_across_splits",
+    "near_duplicates_across_splits",
+    "mix_drift",
+    "property_drift",
+    "mix_skew",
+    "property_skew",
 ]
 CHATTER = ("tensorflow", "absl", "WARNING:", "Warning:", "oneDNN", "cuda", "INFO", "\x1b", "\r")
 
@@ -121,7 +135,11 @@ def test_summary_tells_the_whole_run(first):
     assert all(step["seconds"] > 0 for step in summary["steps"])
     assert summary["seconds"] >= sum(step["seconds"] for step in summary["steps"])
     assert len(summary["training"]["epochs"]) == summary["config"]["train"]["epochs"]
-    assert [gate["check"] for gate in summary["gates"]] == ["accuracy", "trained_base"]
+    assert [gate["check"] for gate in summary["gates"]] == [
+        *DATA_CHECKS,
+        "accuracy",
+        "trained_base",
+    ]
     assert all(gate["passed"] and gate["sentence"] for gate in summary["gates"])
     assert set(summary["evaluation_by_class"]) == {"cold", "warm"}
     assert summary["model"]["untrained"] is False
@@ -148,7 +166,8 @@ def test_curves_and_model_summary_are_kept_with_the_run(first):
 def test_terminal_shows_plain_lines_without_chatter(first):
     assert not first.stderr
     assert not [word for word in CHATTER if word in first.stdout]
-    assert [f"[{place}/8] {name}: ran" in first.stdout for place, name in enumerate(STEPS, 1)]
+    said = [f"[{place}/9] {name}: ran" for place, name in enumerate(STEPS, 1)]
+    assert [line for line in said if line in first.stdout] == said
     log = first.summary["log"]
     assert log in first.stdout.splitlines()[0]
     assert "Component Trainer is finished." in Path(log).read_text()
@@ -203,7 +222,9 @@ def test_changed_code_trains_again(with_new_code):
 def test_model_of_before_is_pushed_again_after_another(with_new_code, with_old_code):
     """TF Serving takes the newest version, which would be the other model's."""
     assert with_old_code.exit_code == 0
-    assert with_old_code.states == dict.fromkeys(STEPS, "cached") | {"Pusher": "ran"}
+    # The data gate compares with the data accepted last, which are now those of the other code.
+    anew = {"DataGate": "ran", "Pusher": "ran"}
+    assert with_old_code.states == dict.fromkeys(STEPS, "cached") | anew
     assert with_old_code.summary["pushed"]["version"] == max(with_old_code.versions)
     assert len(with_old_code.versions) == len(with_new_code.versions) + 1
 

@@ -48,6 +48,9 @@ def test_no_command_prints_help_as_an_error():
         (["run", "--data", "photos"], "required: --work-dir"),
         (["run", "--work-dir", "w"], "frostline: error: --data DIR is missing"),
         (["run", "--work-dir", "w", "--dat", "photos"], "unrecognized arguments: --dat"),
+        (["run", "--work-dir", "w", "--data", ""], "should name a folder, a file or a URL"),
+        (["run", "--work-dir", "w", "--span", "new"], "should be latest, N, or N..M"),
+        (["run", "--work-dir", "w", "--preset", "sample", "--span", "1"], "needs --data DIR"),
         (["config", "--preset", "cours"], "invalid choice: 'cours'"),
         (["config", "--set", "train.epoch=1"], "frostline: error: train.epoch (from --set"),
         (["predict", "--model", "w"], "required: PATH"),
@@ -140,21 +143,24 @@ def stand_in(monkeypatch):
 
 def test_run_hands_over_what_was_asked_and_returns_its_exit_code(stand_in):
     local = stand_in(3)
-    arguments = ["run", "--data", "photos", "--work-dir", "w", "--weights", "random"]
+    arguments = ["run", "--data", "gs://b/photos", "--span", "1..10", "--work-dir", "w"]
+    arguments += ["--weights", "random"]
     assert cli.main(arguments) == 3
     assert local.asked == {
         "config": Config.model_validate({"model": {"weights": "random"}}),
-        "data_dir": Path("photos"),
+        "data": "gs://b/photos",
+        "span": "1..10",
         "work_dir": Path("w"),
         "preset": "default",
         "command": ["frostline", *arguments],
+        "accept_reason": None,
     }
 
 
 def test_sample_needs_no_data(stand_in):
     local = stand_in(0)
     assert cli.main(["run", "--preset", "sample", "--work-dir", "w"]) == 0
-    assert local.asked["data_dir"] is None
+    assert local.asked["data"] is None
 
 
 def test_error_that_a_person_can_mend_is_told_plainly(stand_in, capsys):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.acceptance import Terms
 from pipeline.config import Config
 from pipeline.workdir import WorkDir
 
@@ -16,6 +17,7 @@ STEPS = [
     "StatisticsGen",
     "SchemaGen",
     "ExampleValidator",
+    "DataGate",
     "Transform",
     "Trainer",
     "Evaluator",
@@ -34,7 +36,8 @@ def sources():
     from pipeline.sources import Sources
 
     return Sources(
-        data_dir=Path("data"),
+        data="data",
+        span="",
         data_digest="data-1",
         judged_split="eval",
         weights=Path("weights.h5"),
@@ -43,15 +46,23 @@ def sources():
     )
 
 
+@pytest.fixture(scope="module")
+def judging():
+    from pipeline.judging import Judging
+
+    return Judging(schema_file=None, fingerprint="judging-1", terms=Terms("0000"))
+
+
 @pytest.fixture
-def created(graph, sources, tmp_path):
+def created(graph, sources, judging, tmp_path):
     """Creates a pipeline and answers its steps by name."""
 
-    def create(settings=None, *, push_request="0 vanished", **changes):
+    def create(settings=None, *, push_request="0 vanished", judge=None, **changes):
         pipeline = graph.create_pipeline(
             Config.model_validate(settings or {}),
             replace(sources, **changes),
             WorkDir(tmp_path),
+            judging=replace(judging, **(judge or {})),
             push_request=push_request,
         )
         assert pipeline.enable_cache
@@ -75,6 +86,32 @@ def thresholds(graph, settings):
 
 def test_every_step_is_there_in_order(created):
     assert list(created()) == [*STEPS, "Pusher"]
+
+
+def test_nothing_is_transformed_before_the_data_gate_has_judged(created):
+    steps = created()
+    assert steps["DataGate"] in steps["Transform"].upstream_nodes
+
+
+def test_data_gate_judges_by_what_came_before_it(created):
+    steps = created()
+    gate = steps["DataGate"]
+    assert gate.inputs["examples"] is steps["ImageExampleGen"].outputs["examples"]
+    assert gate.inputs["quarantined"] is steps["ImageExampleGen"].outputs["quarantined"]
+    assert gate.inputs["statistics"] is steps["StatisticsGen"].outputs["statistics"]
+    assert gate.inputs["anomalies"] is steps["ExampleValidator"].outputs["anomalies"]
+
+
+def test_curated_schema_is_imported_and_not_inferred(created, tmp_path):
+    curated = tmp_path / "schema.pbtxt"
+    steps = created(judge={"schema_file": curated})
+    assert "SchemaGen" not in steps
+    assert steps["ImportSchemaGen"].exec_properties["schema_file"] == str(curated)
+    schema = steps["ImportSchemaGen"].outputs["schema"]
+    judges = ("ExampleValidator", "DataGate", "Transform")
+    assert all(steps[name].inputs["schema"] is schema for name in judges)
+    assert steps["DataGate"].exec_properties["is_curated"]
+    assert not created()["DataGate"].exec_properties["is_curated"]
 
 
 @pytest.mark.parametrize(("allowed", "last"), [(False, "Evaluator"), (True, "Pusher")])
@@ -127,6 +164,18 @@ def test_new_data_changes_what_ingestion_is_keyed_by(created):
     assert len(keys) == 2
 
 
+def test_new_span_changes_what_ingestion_is_keyed_by(created):
+    keys = {cache_key(created(span=span)["ImageExampleGen"]) for span in ("1..1", "1..2")}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize(
+    "judge", [{"fingerprint": "judging-2"}, {"terms": Terms("1")}, {"terms": Terms("0000", "fine")}]
+)
+def test_new_terms_change_what_the_data_gate_is_keyed_by(created, judge):
+    assert cache_key(created(judge=judge)["DataGate"]) != cache_key(created()["DataGate"])
+
+
 @pytest.mark.parametrize("step", ["ImageExampleGen", "Transform", "Trainer"])
 def test_new_code_changes_what_the_step_is_keyed_by(created, step):
     keys = {cache_key(created(code_digest=digest)[step]) for digest in ("1", "2")}
@@ -162,8 +211,10 @@ def test_worker_count_is_handed_on(graph):
     assert "--direct_num_workers=3" in graph.beam_pipeline_args(Config.model_validate(settings))
 
 
-def test_everything_is_kept_in_the_work_directory(graph, sources, tmp_path):
-    pipeline = graph.create_pipeline(Config(), sources, WorkDir(tmp_path), push_request="")
+def test_everything_is_kept_in_the_work_directory(graph, sources, judging, tmp_path):
+    pipeline = graph.create_pipeline(
+        Config(), sources, WorkDir(tmp_path), judging=judging, push_request=""
+    )
     database = pipeline.metadata_connection_config.sqlite.filename_uri
     assert Path(pipeline.pipeline_info.pipeline_root).is_relative_to(tmp_path)
     assert Path(database).is_relative_to(tmp_path)

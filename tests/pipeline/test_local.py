@@ -24,7 +24,8 @@ def run(make_images, tmp_path, monkeypatch):
         monkeypatch.setattr(local, "_execute", steps)
         exit_code = local.run(
             config=CONFIG,
-            data_dir=data,
+            data=str(data),
+            span=None,
             work_dir=tmp_path / "w",
             preset="default",
             command=["frostline", "run"],

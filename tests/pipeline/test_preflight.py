@@ -21,16 +21,27 @@ def no_weights(monkeypatch):
 
 
 def test_files_of_a_data_folder_are_listed(make_images, tmp_path):
-    assert len(preflight.check_data(make_images(tmp_path / "data", count=3))) == 6
+    data = make_images(tmp_path / "data", count=3)
+    assert len(preflight.check_data(str(data), None).files) == 6
 
 
 def test_data_that_the_run_makes_itself_needs_no_check():
-    assert not preflight.check_data(None)
+    assert not preflight.check_data(None, None).files
+
+
+def test_files_of_the_wanted_span_are_listed(make_images, tmp_path):
+    for span, count in (("span-1", 2), ("span-2", 3)):
+        make_images(tmp_path / "data" / span, count=count)
+    sizes = {
+        span: len(preflight.check_data(str(tmp_path / "data"), span).files)
+        for span in ("1", "1..2", None)
+    }
+    assert sizes == {"1": 4, "1..2": 10, None: 6}
 
 
 def test_missing_data_folder_is_an_error(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
-        preflight.check_data(tmp_path / "nothing")
+        preflight.check_data(str(tmp_path / "nothing"), None)
 
 
 def test_random_base_comes_with_a_warning():

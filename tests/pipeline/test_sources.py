@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 
 import trainer
-from pipeline import sources
+from pipeline import preflight, sources
 from pipeline.config import Config
 from pipeline.preflight import Weights
-from trainer.errors import DataError
 
 RANDOM = Weights(None, "random")
 
@@ -29,8 +28,13 @@ def code(tmp_path, monkeypatch):
     return folder
 
 
+def gather(data, weights=RANDOM, *, test_fraction=0.0):
+    listing = preflight.check_data(str(data), None)
+    return sources.gather(str(data), listing, weights, test_fraction=test_fraction)
+
+
 def digest_of(data):
-    return sources.gather(data, RANDOM).data_digest
+    return gather(data).data_digest
 
 
 def test_same_data_has_the_same_digest(data):
@@ -62,11 +66,6 @@ def test_file_name_that_is_no_text_has_a_digest(data):
     assert digest_of(data)
 
 
-def test_folder_without_images_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="does not exist"):
-        sources.gather(tmp_path / "nothing", RANDOM)
-
-
 def test_changed_code_changes_the_code_digest(code):
     before = sources.code_digest()
     (code / "model.py").write_text("x = 2\n")
@@ -87,7 +86,7 @@ def test_compiled_code_does_not_count(code):
 
 
 def test_what_trains_changes_the_model_digest_and_what_judges_does_not(data):
-    found = sources.gather(data, RANDOM)
+    found = gather(data)
 
     def digest(settings, found=found):
         return sources.model_digest(Config.model_validate(settings), found)
@@ -100,17 +99,35 @@ def test_what_trains_changes_the_model_digest_and_what_judges_does_not(data):
 
 def test_relative_folder_is_resolved(data, monkeypatch):
     monkeypatch.chdir(data.parent)
-    assert sources.gather(data.relative_to(data.parent), RANDOM).data_dir == data
+    assert gather(data.relative_to(data.parent)).data == str(data)
 
 
 def test_evaluator_judges_the_test_split_where_there_is_one(make_images, tmp_path):
     for split in ("train", "validation"):
         make_images(tmp_path / "two" / split, count=2)
-    assert sources.gather(tmp_path / "two", RANDOM).judged_split == "eval"
+    assert gather(tmp_path / "two").judged_split == "eval"
     make_images(tmp_path / "two" / "test", count=2)
-    assert sources.gather(tmp_path / "two", RANDOM).judged_split == "test"
+    assert gather(tmp_path / "two").judged_split == "test"
+
+
+def test_evaluator_judges_the_test_split_where_one_is_set_apart(data):
+    assert gather(data).judged_split == "eval"
+    assert gather(data, test_fraction=0.2).judged_split == "test"
+
+
+def test_spans_are_named_and_belong_to_the_digest(data, make_images, tmp_path):
+    for span in ("span-1", "span-2"):
+        make_images(tmp_path / "spans" / span, count=2)
+    folder = str(tmp_path / "spans")
+    found = {
+        span: sources.gather(folder, preflight.check_data(folder, span), RANDOM, test_fraction=0.0)
+        for span in ("1", "1..2")
+    }
+    assert [each.span for each in found.values()] == ["1..1", "1..2"]
+    assert found["1"].data_digest != found["1..2"].data_digest
+    assert gather(data).span == ""
 
 
 def test_base_is_trained_where_there_is_a_file(data, tmp_path):
-    assert not sources.gather(data, RANDOM).is_trained
-    assert sources.gather(data, Weights(tmp_path / "w.h5", "abc")).is_trained
+    assert not gather(data).is_trained
+    assert gather(data, Weights(tmp_path / "w.h5", "abc")).is_trained

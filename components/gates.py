@@ -1,0 +1,68 @@
+"""A gate's checks and its verdict, and the file that a verdict is kept in."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+VERDICT_FILE = "verdict.json"
+# Folder of the latest refusal: TFX removes what a failed step puts out.
+REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check of a gate.
+
+    check: its name
+    value: what was measured; None where it could not be
+    bound: what it was held against
+    files: the worst files, if any are to blame
+    step: the step that judged
+    """
+
+    check: str
+    value: float | None
+    bound: Mapping[str, float]
+    passed: bool
+    sentence: str
+    files: Sequence[str] = ()
+    step: str = "Evaluator"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the DataGate made of the data.
+
+    baseline: id of the accepted statistics that these were compared with
+    accept_reason: why a person accepts the data in spite of failed checks; empty if nobody did
+    """
+
+    checks: Sequence[Gate]
+    baseline: str
+    accept_reason: str = ""
+
+    @property
+    def failed(self) -> list[Gate]:
+        """The checks that the data did not pass."""
+        return [check for check in self.checks if not check.passed]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run may go on with the data."""
+        return not self.failed or bool(self.accept_reason)
+
+
+def write(folder: Path, verdict: Verdict) -> None:
+    """Write verdict.json into `folder`, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{VERDICT_FILE}"
+    text = json.dumps(asdict(verdict), indent=2, ensure_ascii=False)
+    unfinished.write_text(text + "\n", encoding="utf-8")
+    unfinished.replace(folder / VERDICT_FILE)
+
+
+def read(folder: Path) -> Verdict:
+    """Read what `write` wrote."""
+    stored = json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))
+    return Verdict(**{**stored, "checks": [Gate(**check) for check in stored["checks"]]})

@@ -1,0 +1,129 @@
+"""One portion of a data set: read, checked, split, and written as TFRecords."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+
+from components import contents, inspection, near_duplicates, pieces, properties, quarantine
+from components.image_files import ImageFile
+from components.quarantine import Accepted, Rejected, SetAside
+from components.settings import IngestionSettings
+from components.splits import group_of, split_by_content, split_by_group
+from trainer import features
+
+# In gzip's format, which TFX's readers expect, but stored as it is: image files are packed already.
+# Packing 1000 JPEG photographs again takes 0.4 seconds, as long as decoding 400, and saves 3 %.
+_GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=0)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Files to be read by one worker, and where their TFRecords go.
+
+    folder: gets `Split-<split>/`, and a line for each file; see `components.pieces`
+    shard: as in `00001-of-00004`
+    """
+
+    folder: str
+    shard: str
+    files: tuple[ImageFile, ...]
+
+
+def ingest(portion: Portion, settings: IngestionSettings, on_image: Callable[[], None]) -> None:
+    """Read a portion and write what it gives. An image is decoded once, and none is kept.
+
+    Args:
+      on_image: called after each image.
+    """
+    folder = Path(portion.folder)
+    accepted: list[Accepted] = []
+    set_aside: list[SetAside] = []
+    with ExitStack() as stack:
+        writers: dict[str, tf.io.TFRecordWriter] = {}
+        for row, example in _outcomes(portion.files, settings):
+            if isinstance(row, SetAside):
+                set_aside.append(row)
+            else:
+                if row.split not in writers:
+                    shard = pieces.shard(folder, row.split, portion.shard)
+                    writers[row.split] = stack.enter_context(_writer(shard))
+                writers[row.split].write(example)
+                accepted.append(row)
+            on_image()
+    quarantine.write_rows(pieces.accepted_rows(folder, portion.shard), accepted)
+    quarantine.write_rows(pieces.set_aside_rows(folder, portion.shard), set_aside)
+
+
+def to_example(name: str, label: str, encoded: bytes, image: inspection.Inspected) -> bytes:
+    """The serialized Example of an image; its features are named in `trainer.features`."""
+
+    def text(value: str) -> tf.train.Feature:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+
+    def number(value: int) -> tf.train.Feature:
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+    def real(value: float) -> tf.train.Feature:
+        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+
+    content = tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded]))
+    measured = properties.measure(image.pixels)
+    feature = {
+        features.ENCODED: content,
+        features.FORMAT: text(image.format),
+        features.HEIGHT: number(image.height),
+        features.WIDTH: number(image.width),
+        features.FILENAME: text(name),
+        features.SHA256: text(image.sha256),
+        features.LABEL: text(label),
+        features.BYTES: number(len(encoded)),
+        features.ASPECT: real(measured.aspect),
+        features.BRIGHTNESS: real(measured.brightness),
+        features.CONTRAST: real(measured.contrast),
+        features.SHARPNESS: real(measured.sharpness),
+        features.COLOURFULNESS: real(measured.colourfulness),
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=feature))
+    return example.SerializeToString(deterministic=True)
+
+
+def _outcomes(
+    files: tuple[ImageFile, ...], settings: IngestionSettings
+) -> Iterator[tuple[Accepted | SetAside, bytes]]:
+    for file, content in contents.read(files, max_bytes=settings.max_file_bytes):
+        if isinstance(content, Rejected):
+            yield _set_aside(file, content), b""
+            continue
+        image = inspection.inspect(content, settings)
+        if isinstance(image, Rejected):
+            yield _set_aside(file, image), b""
+            continue
+        split = split_of(file, image.sha256, settings)
+        likeness = near_duplicates.perceptual_hash(image.pixels)
+        row = Accepted(file.name, file.label, split, image.sha256, likeness)
+        yield row, to_example(file.name, file.label, content, image)
+
+
+def _set_aside(file: ImageFile, why: Rejected) -> SetAside:
+    return SetAside(file.name, file.label, why.reason, why.message)
+
+
+def split_of(file: ImageFile, sha256: str, settings: IngestionSettings) -> str:
+    """An image's split: the one that the data name, else its group's, else its content's."""
+    if file.split:
+        return file.split
+    group = file.group
+    if group is None and settings.group_pattern is not None:
+        group = group_of(file.name, file.label, settings.group_pattern)
+    shares = {"eval_fraction": settings.eval_fraction, "test_fraction": settings.test_fraction}
+    if group is None:
+        return split_by_content(sha256, **shares)
+    return split_by_group(group, **shares)
+
+
+def _writer(path: Path) -> tf.io.TFRecordWriter:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return tf.io.TFRecordWriter(str(path), _GZIP)

@@ -1,0 +1,89 @@
+"""The summary of a run, put together from the attempt and from what its steps left behind."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from components import gates
+from components.gates import Gate, Verdict
+from components.quarantine import IngestionCounts
+from pipeline.attempt import Attempt, Request
+from pipeline.preflight import Weights
+from pipeline.summary import Summary
+from pipeline.verdict import judge, weights_gate
+from pipeline.workdir import WorkDir
+
+LOG = "run.log"
+KEPT = ("history.json", "curves.png", "model.txt")
+
+
+def sum_up(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) -> Summary:
+    """Sum a run up, however far it came, and keep its curves in `run_dir`."""
+    found = _found(place, run_dir, request, attempt) if attempt.began else {}
+    data = {"path": attempt.data or request.data, **found.pop("data", {})}
+    return Summary(
+        run_id=run_dir.name,
+        status=attempt.status,
+        exit_code=attempt.exit_code,
+        started=request.started.isoformat(timespec="seconds"),
+        seconds=round((datetime.now(UTC) - request.started).total_seconds(), 2),
+        command=request.command,
+        preset=request.preset,
+        config=request.config.model_dump(mode="json"),
+        model=_model(request.weights),
+        data=data,
+        log=str(run_dir / LOG),
+        steps=attempt.steps,
+        error=attempt.error,
+        **found,
+    )
+
+
+def _found(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) -> dict[str, Any]:
+    from pipeline.results import Results
+
+    results = Results(place)
+    counts, evaluation = results.counts(), results.evaluation()
+    verdict = _refusal(place) if attempt.status == "refused" else results.data_verdict()
+    if model_run := results.model_run():
+        for name in KEPT:
+            shutil.copy(model_run / name, run_dir)
+    return {
+        "data": _data(counts, verdict),
+        "training": results.training(),
+        "evaluation": evaluation,
+        "evaluation_by_class": results.evaluation_by_class(),
+        "gates": _gates(request, verdict, evaluation),
+        "pushed": results.pushed(),
+    }
+
+
+def _refusal(place: WorkDir) -> Verdict:
+    return gates.read(place.data_gate / gates.REFUSED)
+
+
+def _data(counts: IngestionCounts | None, verdict: Verdict | None) -> dict[str, Any]:
+    reason = {"accept_reason": verdict.accept_reason} if verdict else {}
+    return {**(asdict(counts) if counts else {}), **reason}
+
+
+def _gates(
+    request: Request, verdict: Verdict | None, evaluation: Mapping[str, float] | None
+) -> list[Gate]:
+    data_checks = verdict.checks if verdict else ()
+    if not evaluation:
+        return [*data_checks]
+    is_trained = request.weights.path is not None
+    trained_base = weights_gate(request.config, is_trained=is_trained)
+    return [*data_checks, *judge(request.config, evaluation), trained_base]
+
+
+def _model(weights: Weights) -> dict[str, Any]:
+    return {
+        "weights": str(weights.path) if weights.path else weights.sha256,
+        "weights_sha256": weights.sha256 if weights.path else None,
+        "untrained": weights.path is None,
+    }
