@@ -5,60 +5,35 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from components import spans
-from pipeline.presets import DEFAULT, PRESETS, SAMPLE
+from pipeline import arguments
+from pipeline.presets import SAMPLE
 from trainer.errors import ConfigError, FrostlineError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.workdir import WorkDir
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
 UNEXPECTED = 1
 DIFFERENT = 1  # What diff answers.
 USAGE = 2
 INTERRUPTED = 130  # What a shell reports after Ctrl-C.
 
-_EPILOG = """\
-examples:
-  frostline run --preset sample --work-dir runs/sample
-  frostline data photos
-  frostline run --data photos --work-dir runs/photos
-  frostline predict --model runs/photos cat.jpg
-
-exit codes of run: 0 pushed, 1 unexpected, 2 usage or configuration, 3 model not blessed,
-  4 stopped by the data gate, 5 stopped by the serving gate
-"""
-
-_DATA_EPILOG = """\
-examples:
-  frostline data photos
-  frostline data photos --sheet worst.png
-  frostline data photos --json --set data.min_size_pixels=64
-
-exit codes: 0 a run would accept the data, 1 unexpected, 2 nothing to look at, or usage,
-  4 a run would refuse the data. What a run holds against a schema, against earlier data or
-  between splits' statistics is not judged here.
-"""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = arguments.parser()
+    options = parser.parse_args(words)
     if options.version:
         return _version()
     if options.command is None:
         parser.print_help(sys.stderr)
         return USAGE
-    options.argv = ["frostline", *arguments]
-    return _guarded(options.command, options)
+    options.argv = ["frostline", *words]
+    return _guarded(_COMMANDS[options.command], options)
 
 
 def _guarded(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
@@ -204,195 +179,12 @@ def _complain(message: str) -> None:
     sys.stderr.write("\n".join(lines) + "\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="frostline",
-        description="A folder of images in, a gated, served image classifier out.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="store_true", help="print the version")
-    parser.set_defaults(command=None)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_run(commands)
-    _add_data(commands)
-    _add_config(commands)
-    _add_schema(commands)
-    _add_predict(commands)
-    return parser
-
-
-def _add_run(commands: Commands) -> None:
-    summary = "train, judge and push a classifier"
-    run = commands.add_parser("run", help=summary, description=summary, allow_abbrev=False)
-    run.set_defaults(command=_run)
-    run.add_argument(
-        "--data",
-        type=_not_empty,
-        metavar="DIR|FILE|URL",
-        help="images: DIR/<class>/* or DIR/{train,validation[,test]}/<class>/*, a zip or tar of "
-        "such folders, a CSV or JSONL manifest (path,label[,split][,group]), or TFRecords in "
-        "DIR/Split-<split>/*; here or on gs://, s3://, hdfs:// "
-        f"(--preset {SAMPLE} makes its own)",
-    )
-    run.add_argument(
-        "--span",
-        type=_span,
-        metavar="latest|N|N..M",
-        help="which of the folders DIR/span-<N>/ to train on, where there are any; default: "
-        "latest, the one with the highest number",
-    )
-    run.add_argument(
-        "--accept-data",
-        type=_reason,
-        metavar="REASON",
-        help="go on although the data gate refuses the data; the reason is kept with the run, and "
-        "later data are compared with these",
-    )
-    run.add_argument(
-        "--work-dir",
-        type=Path,
-        metavar="DIR",
-        required=True,
-        help="where everything of the run is kept; the model is pushed to DIR/serving",
-    )
-    _add_weights(run)
-    _add_config_options(run)
-
-
-def _add_data(commands: Commands) -> None:
-    summary = "look at a data set without training: counts, properties, leaks, the worst files"
-    data = commands.add_parser(
-        "data",
-        help=summary,
-        description=summary,
-        epilog=_DATA_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    data.set_defaults(command=_data, weights=None)
-    data.add_argument("data", type=_not_empty, metavar="DIR|FILE|URL", help="as --data of run")
-    data.add_argument("--span", type=_span, metavar="latest|N|N..M", help="as --span of run")
-    data.add_argument(
-        "--sheet",
-        type=_png,
-        metavar="FILE.png",
-        help="draw a contact sheet: files set aside, look-alikes across splits, the darkest, "
-        "blurriest, smallest and longest images",
-    )
-    data.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    _add_config_options(data)
-
-
-def _add_config(commands: Commands) -> None:
-    summary = "print the resolved configuration as TOML, which --config reads"
-    config = commands.add_parser("config", help=summary, description=summary, allow_abbrev=False)
-    config.set_defaults(command=_config)
-    _add_weights(config)
-    _add_config_options(config)
-
-
-def _add_schema(commands: Commands) -> None:
-    summary = "freeze, show or compare the schema that data are held against"
-    schema = commands.add_parser("schema", help=summary, description=summary, allow_abbrev=False)
-    actions = schema.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for name, action, summary in (
-        ("freeze", _schema_freeze, "write the latest run's schema, to be curated and then kept to"),
-        ("show", _schema_show, "print the schema in use, readably"),
-        (
-            "diff",
-            _schema_diff,
-            "compare the frozen schema with what the latest data suggest; "
-            "exit code 1 where they differ",
-        ),
-    ):
-        parser = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
-        parser.set_defaults(command=action)
-        parser.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
-        if name == "freeze":
-            parser.add_argument(
-                "--output", type=Path, metavar="FILE", help="default: DIR/schema/schema.pbtxt"
-            )
-
-
-def _add_config_options(parser: argparse.ArgumentParser) -> None:
-    options = parser.add_argument_group("configuration", "defaults < preset < file < --set")
-    options.add_argument(
-        "--preset",
-        choices=list(PRESETS),
-        default=DEFAULT,
-        help="default: what measures best; course: the course's recipe; sample: small and quick",
-    )
-    options.add_argument("--config", type=Path, metavar="FILE.toml", help="a file of settings")
-    options.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="one setting, as in train.epochs=5; can be given again",
-    )
-
-
-def _add_weights(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--weights",
-        metavar="auto|PATH|random",
-        help="weights of the base (model.weights): a file, found or downloaded, or none at all",
-    )
-
-
-def _add_predict(commands: Commands) -> None:
-    summary = "predict the class of images, one line each"
-    predict = commands.add_parser("predict", help=summary, description=summary, allow_abbrev=False)
-    predict.set_defaults(command=_predict)
-    predict.add_argument(
-        "--model",
-        required=True,
-        metavar="DIR|URL",
-        help="a work directory, a pushed model, or http://HOST:8501/v1/models/NAME",
-    )
-    predict.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="an image, or a folder of images"
-    )
-    predict.add_argument(
-        "--format", choices=["jsonl", "csv"], default="jsonl", help="default: jsonl"
-    )
-    predict.add_argument(
-        "--output", type=Path, metavar="FILE", help="write here, at once at the end"
-    )
-    predict.add_argument(
-        "--batch-size", type=_positive, default=32, metavar="N", help="images at once; default: 32"
-    )
-
-
-def _not_empty(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("should name a folder, a file or a URL")
-    return text
-
-
-def _reason(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("should say why the data are accepted as they are")
-    return text.strip()
-
-
-def _span(text: str) -> str:
-    if not spans.is_valid(text):
-        raise argparse.ArgumentTypeError(f"should be latest, N, or N..M with N up to M: {text}")
-    return text
-
-
-def _png(text: str) -> Path:
-    if not text.lower().endswith(".png"):
-        raise argparse.ArgumentTypeError(f"should be a file that ends in .png: {text}")
-    return Path(text)
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"should be a whole number from 1: {text}")
-    return number
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "data": _data,
+    "schema freeze": _schema_freeze,
+    "schema show": _schema_show,
+    "schema diff": _schema_diff,
+    "config": _config,
+    "predict": _predict,
+}

@@ -14,6 +14,7 @@ PLAIN_MODULES = (
     "trainer.progress",
     "trainer.settings",
     "trainer.weights",
+    "pipeline.arguments",
     "pipeline.cli",
     "pipeline.config",
     "pipeline.display",
