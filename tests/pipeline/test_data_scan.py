@@ -91,7 +91,15 @@ def test_each_file_is_counted_once(folder):
     assert len(calls) == 12
 
 
-def test_an_interrupt_does_not_wait_for_the_other_files(folder):
+@pytest.fixture
+def ctrl_c():
+    """Python's own answer to SIGINT, which a process started in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_does_not_wait_for_the_other_files(folder, ctrl_c):
     for number in range(300):
         shutil.copy(folder / "cold" / "0.png", folder / "cold" / f"more{number}.png")
     calls = itertools.count()
