@@ -23,8 +23,8 @@ class GateSettings(Frozen):
     """Classes that came or went against the curated schema or else the last accepted data."""
     max_quarantined_share: Share = 0.1
     """Share of the files that may be set aside."""
-    min_images_per_class: Positive = 5
-    """Images that every class needs in every split, for its figures to mean something."""
+    min_images_per_class: Positive = 3
+    """Images that every class needs in every split: fewer tell nothing of the class."""
     max_class_imbalance: Annotated[float, Field(ge=1)] = 20.0
     """The largest class of a split may have so many times the images of the smallest."""
     min_class_share: Share | None = None

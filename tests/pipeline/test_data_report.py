@@ -104,9 +104,9 @@ def test_data_without_a_readable_image_are_described():
 
 
 def test_too_few_images_for_the_gate_stop_a_run_by_its_own_bound():
-    few = images({**BALANCED, "validation/dogs": 3})
+    few = images({**BALANCED, "validation/dogs": 2})
     assert checks(build(few), stops=True) == ["images_per_class"]
-    assert build(few, gate={"min_images_per_class": 3}).is_trainable
+    assert build(few, gate={"min_images_per_class": 2}).is_trainable
 
 
 def test_too_many_files_set_aside_stop_a_run_and_are_named():
