@@ -21,6 +21,9 @@ class Server(tf.Module):
     def __init__(self, classifier: keras.Model, *, labels: Sequence[str], size: int) -> None:
         super().__init__(name="frostline")
         self.classifier = classifier
+        # TF Serving restores what the graph's restore operation knows, which of Keras' own
+        # variables are only copies; without this every request ends in "Could not find variable".
+        self.variables_to_restore = [variable.value for variable in classifier.variables]
         self.labels = tf.constant(list(labels))
         self.size = size
 
