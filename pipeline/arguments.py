@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from components import spans
 from pipeline.presets import DEFAULT, PRESETS, SAMPLE
+from pipeline.serving import arguments as serve_arguments
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     _add_config(commands)
     _add_schema(commands)
     _add_predict(commands)
+    serve_arguments.add(commands)
     return parser
 
 
@@ -185,13 +187,23 @@ def _add_predict(commands: Commands) -> None:
         "paths", nargs="+", type=Path, metavar="PATH", help="an image, or a folder of images"
     )
     predict.add_argument(
-        "--format", choices=["jsonl", "csv"], default="jsonl", help="default: jsonl"
+        "--format", choices=["jsonl", "csv", "parquet"], default="jsonl", help="default: jsonl"
     )
     predict.add_argument(
-        "--output", type=Path, metavar="FILE", help="write here, at once at the end"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write here, at once at the end; a run that was interrupted is gone on with",
     )
     predict.add_argument(
         "--batch-size", type=_positive, default=32, metavar="N", help="images at once; default: 32"
+    )
+    predict.add_argument(
+        "--concurrency",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="batches that are sent to a URL at once; default: 1",
     )
 
 

@@ -132,6 +132,7 @@ def _predict(options: argparse.Namespace) -> int:
             batch_size=options.batch_size,
             file_format=options.format,
             output=options.output,
+            concurrency=options.concurrency,
         )
     except models.ServerError as error:
         _complain(str(error))
@@ -139,6 +140,12 @@ def _predict(options: argparse.Namespace) -> int:
     if failures:
         _complain(f"{failures} image(s) could not be predicted; their lines say why")
     return UNEXPECTED if failures else 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from pipeline.serving import command
+
+    return command.serve(options)
 
 
 def _data(options: argparse.Namespace) -> int:
@@ -187,4 +194,5 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "schema diff": _schema_diff,
     "config": _config,
     "predict": _predict,
+    "serve": _serve,
 }

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -52,6 +53,18 @@ def opened(model: str) -> Model:
     if re.match(r"https?://", model):
         return RemoteModel(model)
     return LocalModel(saved_model_folder(Path(model)))
+
+
+def identity(model: str) -> str:
+    """What tells a model from another one at the same address; a URL is all that a server has.
+
+    Raises:
+        ConfigError: there is no model at this address.
+    """
+    if re.match(r"https?://", model):
+        return model
+    folder = saved_model_folder(Path(model)).resolve()
+    return f"{folder} {(folder / 'saved_model.pb').stat().st_mtime_ns}"
 
 
 def saved_model_folder(folder: Path) -> Path:
@@ -166,7 +179,7 @@ class RemoteModel:
         import requests
 
         self._requests = requests
-        self._session = requests.Session()
+        self._sessions = threading.local()  # A session belongs to one thread.
         self._model_url = url.rstrip("/").removesuffix(":predict")
         self._timeout = (CONNECT_SECONDS, answer_seconds)
         if not re.search(r"/v1/models/[^/:]+(/versions/\d+|/labels/[^/:]+)?$", self._model_url):
@@ -196,9 +209,14 @@ class RemoteModel:
             )
         return answers
 
+    def _session(self) -> Any:
+        if not hasattr(self._sessions, "value"):
+            self._sessions.value = self._requests.Session()
+        return self._sessions.value
+
     def _post(self, body: Mapping[str, Any]) -> Any:
         try:
-            return self._session.post(
+            return self._session().post(
                 f"{self._model_url}:predict", json=body, timeout=self._timeout
             )
         except self._requests.Timeout:

@@ -1,31 +1,19 @@
-"""Predictions for image files and folders, written as one line an image."""
+"""Predictions for image files and folders, on standard output or in a file."""
 
-import csv
-import io
-import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from itertools import chain
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal
 
-from pipeline import models
+from pipeline import models, prediction_formats, prediction_journal, progress_bar
 from pipeline.models import Answer, Model, RefusedError
+from pipeline.prediction_formats import FileFormat, Prediction
 from trainer.errors import ConfigError
 
-FileFormat = Literal["jsonl", "csv"]
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"})
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What became of one image: an answer, or the reason why there is none."""
-
-    path: str
-    result: Answer | str
 
 
 def write(
@@ -35,8 +23,11 @@ def write(
     batch_size: int,
     file_format: FileFormat,
     output: Path | None,
+    concurrency: int = 1,
 ) -> int:
     """Predict images, write a line each, and return how many could not be predicted.
+
+    With an output, a run that is interrupted is gone on with by the next one.
 
     Args:
         model: a URL of TF Serving, or a folder (see `models.opened`).
@@ -44,17 +35,71 @@ def write(
         batch_size: images that the model gets at once.
         file_format: of the lines.
         output: the file, which appears when all is done; None for standard output.
+        concurrency: batches that are sent at once.
 
     Raises:
         ConfigError: no model there, no image in a folder, or `output` cannot be written.
         ServerError: the server cannot answer.
     """
-    failed: list[str] = []
-    with _destination(output) as stream:
+    if output is not None:
+        _check_output(output)
         files = image_files(paths)
-        predictions = predicted(models.opened(model), files, batch_size=batch_size)
-        for line in _LINES[file_format](_noting(predictions, failed)):
-            stream.write(line)
+        with prediction_journal.opened(output, model=models.identity(model)) as journal:
+            _predict_into(journal, model, files, batch_size=batch_size, concurrency=concurrency)
+            return _write_file(output, journal, files, file_format)
+    if file_format == "parquet":
+        raise ConfigError("--format parquet needs --output FILE: it is no text")
+    files = image_files(paths)
+    found = predicted(models.opened(model), files, batch_size=batch_size, concurrency=concurrency)
+    failed: list[str] = []
+    predictions = (prediction for batch in found for _, prediction in batch)
+    for line in prediction_formats.lines(_noting(predictions, failed), file_format):
+        sys.stdout.write(line)
+    return len(failed)
+
+
+def _check_output(output: Path) -> None:
+    if output.exists() and not output.is_file():
+        raise ConfigError(f"--output {output} is no file: choose another name")
+
+
+def _predict_into(
+    journal: prediction_journal.Journal,
+    model: str,
+    files: Sequence[Path],
+    *,
+    batch_size: int,
+    concurrency: int,
+) -> None:
+    missing = [file for file in files if not journal.has(shown_path(file), file)]
+    if journal.resumed:
+        sys.stderr.write(f"goes on: {len(files) - len(missing)} of {len(files)} are predicted\n")
+    if not missing:
+        return
+    opened = models.opened(model)
+    with progress_bar.shown(
+        sys.stderr, total=len(missing), unit="images", waiting="the first images"
+    ) as advance:
+        for batch in predicted(opened, missing, batch_size=batch_size, concurrency=concurrency):
+            journal.add(batch)
+            for _ in batch:
+                advance()
+
+
+def _write_file(
+    output: Path,
+    journal: prediction_journal.Journal,
+    files: Sequence[Path],
+    file_format: FileFormat,
+) -> int:
+    failed: list[str] = []
+    predictions = journal.predictions([shown_path(file) for file in files])
+    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        prediction_formats.write(unfinished, _noting(predictions, failed), file_format)
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return len(failed)
 
 
@@ -84,21 +129,42 @@ def _images_in(folder: Path) -> list[Path]:
     )
 
 
-def predicted(model: Model, files: Sequence[Path], *, batch_size: int) -> Iterator[Prediction]:
-    """Predict files in their order; what cannot be read or decoded stops no other."""
-    for start in range(0, len(files), batch_size):
-        yield from _predicted_batch(model, files[start : start + batch_size])
+def shown_path(file: Path) -> str:
+    """The path as it is written: what is no UTF-8 in it is marked."""
+    return os.fsencode(file).decode("utf-8", "replace")
 
 
-def _predicted_batch(model: Model, files: Sequence[Path]) -> Iterator[Prediction]:
+def predicted(
+    model: Model, files: Sequence[Path], *, batch_size: int, concurrency: int = 1
+) -> Iterator[list[tuple[Path, Prediction]]]:
+    """Predict files in their order, a batch at a time; what cannot be read stops no other."""
+    batches = [files[start : start + batch_size] for start in range(0, len(files), batch_size)]
+    pending: deque[Future[list[tuple[Path, Prediction]]]] = deque()
+    with ThreadPoolExecutor(concurrency) as pool:
+        try:
+            for batch in batches:
+                pending.append(pool.submit(partial(_predicted_batch, model, batch)))
+                # One more than run, so that the next files are read meanwhile.
+                if len(pending) > concurrency:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _predicted_batch(model: Model, files: Sequence[Path]) -> list[tuple[Path, Prediction]]:
     contents = [_content(file) for file in files]
     readable = [content for content in contents if isinstance(content, bytes)]
     answers = iter(_answers(model, readable))
-    for file, content in zip(files, contents, strict=True):
-        yield Prediction(
-            path=os.fsencode(file).decode("utf-8", "replace"),
-            result=content if isinstance(content, str) else next(answers),
+    return [
+        (
+            file,
+            Prediction(shown_path(file), content if isinstance(content, str) else next(answers)),
         )
+        for file, content in zip(files, contents, strict=True)
+    ]
 
 
 def _content(file: Path) -> bytes | str:
@@ -126,69 +192,3 @@ def _noting(predictions: Iterable[Prediction], failed: list[str]) -> Iterator[Pr
         if isinstance(prediction.result, str):
             failed.append(prediction.path)
         yield prediction
-
-
-def _json_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
-    for prediction in predictions:
-        line = {"path": prediction.path, **_fields(prediction.result)}
-        yield json.dumps(line, ensure_ascii=False) + "\n"
-
-
-def _fields(result: Answer | str) -> dict[str, Any]:
-    return {"error": result} if isinstance(result, str) else asdict(result)
-
-
-def _csv_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
-    """A header and a row each; the header waits for the first answer, which names the classes."""
-    predictions = iter(predictions)
-    waiting: list[Prediction] = []
-    classes: list[str] = []
-    for prediction in predictions:
-        waiting.append(prediction)
-        if isinstance(prediction.result, Answer):
-            classes = list(prediction.result.scores)
-            break
-    yield _csv_line(["path", "label", "score", *classes, "error"])
-    for prediction in chain(waiting, predictions):
-        yield _csv_line(_csv_row(prediction, classes))
-
-
-def _csv_row(prediction: Prediction, classes: Sequence[str]) -> list[object]:
-    result = prediction.result
-    if isinstance(result, str):
-        return [prediction.path, "", "", *("" for _ in classes), result]
-    scores = [result.scores[name] for name in classes]
-    return [prediction.path, result.label, result.score, *scores, ""]
-
-
-def _csv_line(row: Sequence[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(row)
-    return line.getvalue()
-
-
-_LINES: dict[FileFormat, Callable[[Iterable[Prediction]], Iterator[str]]] = {
-    "jsonl": _json_lines,
-    "csv": _csv_lines,
-}
-
-
-@contextmanager
-def _destination(output: Path | None) -> Iterator[IO[str]]:
-    """Standard output, or a file that appears under its name when all is written."""
-    if output is None:
-        yield sys.stdout
-        return
-    if output.exists() and not output.is_file():
-        raise ConfigError(f"--output {output} is no file: choose another name")
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        stream = unfinished.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise ConfigError(f"--output {output} cannot be written: {error.strerror}") from None
-    try:
-        with stream:
-            yield stream
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)

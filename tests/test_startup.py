@@ -19,6 +19,7 @@ PLAIN_MODULES = (
     "pipeline.config",
     "pipeline.display",
     "pipeline.presets",
+    "pipeline.serving.command",
     "pipeline.workdir",
 )
 
@@ -52,6 +53,8 @@ def test_plain_module_loads_no_heavy_package(module: str) -> None:
         ["--version"],
         ["run", "--help"],
         ["predict", "--help"],
+        ["serve", "--help"],
+        ["serve", "--model-dir", "/nowhere"],
         ["data", "--help"],
         ["data", "/nowhere"],
         ["schema", "freeze", "--help"],

@@ -48,6 +48,7 @@ def folder(tmp_path):
 def model(monkeypatch):
     model = Model()
     monkeypatch.setattr(models, "opened", lambda address: model)
+    monkeypatch.setattr(models, "identity", lambda address: address)
     return model
 
 
@@ -150,8 +151,8 @@ def test_output_is_a_file_that_replaces_an_older_one(folder, model, tmp_path, ca
     assert {path.name for path in tmp_path.iterdir()} == {"images", "out.jsonl"}
 
 
-def test_failing_server_leaves_the_older_output_and_nothing_half_written(
-    folder, tmp_path, monkeypatch
+def test_failing_server_leaves_the_older_output_and_what_it_has_answered(
+    folder, model, tmp_path, monkeypatch
 ):
     def failing(images):
         raise ServerError("gone")
@@ -162,7 +163,11 @@ def test_failing_server_leaves_the_older_output_and_nothing_half_written(
     with pytest.raises(ServerError):
         written([folder], output=output)
     assert output.read_text() == "old"
-    assert {path.name for path in tmp_path.iterdir()} == {"images", "out.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "images",
+        "out.jsonl",
+        ".out.jsonl.partial",
+    }
 
 
 def test_output_that_cannot_be_written_is_told_before_any_work(folder, model, tmp_path):
