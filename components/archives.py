@@ -106,7 +106,8 @@ def _tar_entries(path: str) -> Iterator[Entry]:
     whole = storage.stamp(path)
     for number, _, info in _tar_members(path):
         if not info.isdir():
-            name = storage.printable(info.name)
+            # What `tar -c .` packs is named from there.
+            name = storage.printable(info.name.removeprefix("./"))
             yield Entry(path, name, f"{whole} {info.offset}", "tar", number)
 
 

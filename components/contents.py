@@ -7,6 +7,8 @@ from components import archives, storage
 from components.image_files import ImageFile
 from components.quarantine import Rejected
 
+_STEP_BYTES = 1 << 18
+
 
 def read(
     files: Sequence[ImageFile], *, max_bytes: int
@@ -51,7 +53,10 @@ def portions(files: Sequence[ImageFile], count: int) -> list[Sequence[ImageFile]
 def _read(path: str, max_bytes: int) -> bytes | Rejected:
     try:
         with storage.opened(path) as file:
-            content = file.read(max_bytes + 1)
+            # Most files end here: to ask for all that may be would make room for as much.
+            content = file.read(min(_STEP_BYTES, max_bytes + 1))
+            if len(content) == _STEP_BYTES:
+                content += file.read(max_bytes + 1 - _STEP_BYTES)
     except Exception as error:  # Remote file systems raise what they like.
         return Rejected("unreadable", str(error) or type(error).__name__)
     if len(content) > max_bytes:

@@ -1,40 +1,17 @@
 """ImageExampleGen: image files in, compressed and sharded TFRecords of Examples out."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import apache_beam as beam
 from tfx import v1 as tfx
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import contents, image_files, ingestion, inputs, pieces, quarantine
+from components import image_files, inputs, pieces, portions, quarantine
 from components.artifacts import Quarantine
 from components.image_files import Listing
-from components.ingestion import Portion
 from components.pieces import Piece
 from components.quarantine import IngestionCounts
 from components.settings import IngestionSettings
-from trainer.progress import Progress, report
-
-# More files than these in one TFRecord file would leave other workers idle.
-_MOST_FILES_A_SHARD = 2000
-
-
-class Ingest(beam.DoFn):
-    """Ingests portions; nothing but rows on disk comes out, so that no image is handed around."""
-
-    def __init__(self, settings: IngestionSettings, *, total: int | None) -> None:
-        self.settings = settings
-        self.total = total
-        self.done = 0
-
-    def process(self, element: Portion) -> None:
-        """Ingest one portion."""
-        ingestion.ingest(element, self.settings, self._report)
-
-    def _report(self) -> None:
-        self.done += 1
-        report(Progress(done=self.done, total=self.total, unit="images"))
 
 
 def ingest(
@@ -65,9 +42,11 @@ def ingest(
     for piece in everything:
         pieces.link(piece, Path(examples_dir))
     set_aside = [row for piece in everything for row in pieces.set_aside(piece)]
+    accepted = [row for piece in everything for row in pieces.accepted(piece)]
     counts = quarantine.count(
-        (row for piece in everything for row in pieces.accepted(piece)),
+        accepted,
         set_aside,
+        alike=quarantine.look_alikes(accepted),
         splits=image_files.splits_of(listing.files, test_fraction=settings.test_fraction),
         ignored=listing.ignored,
         reused=sum(map(pieces.count_read, reused)),
@@ -84,24 +63,10 @@ def _make(pipeline: beam.Pipeline, fresh: list[Piece], settings: IngestionSettin
         pieces.begin(piece)
     counts = [Listing(piece.files).count() for piece in fresh]
     total = None if None in counts else sum(filter(None, counts))
-    portions = [portion for piece in fresh for portion in _portions(piece, settings.shards)]
     with pipeline:
-        _ = (
-            pipeline
-            | "Portions" >> beam.Create(portions)
-            | "Spread" >> beam.Reshuffle()
-            | "Ingest" >> beam.ParDo(Ingest(settings, total=total))
-        )
+        _ = pipeline | portions.Ingest(fresh, settings, total=total)
     for piece in fresh:
         pieces.finish(piece)
-
-
-def _portions(piece: Piece, shards: int) -> Iterator[Portion]:
-    wanted = max(shards, len(piece.files) // _MOST_FILES_A_SHARD)
-    portions = contents.portions(piece.files, wanted)
-    for number, files in enumerate(portions):
-        shard = f"{number:05d}-of-{len(portions):05d}"
-        yield Portion(str(piece.unfinished), shard, tuple(files))
 
 
 @tfx.dsl.components.component(use_beam=True)

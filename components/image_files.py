@@ -126,7 +126,7 @@ def check(listing: Listing, data: str) -> Listing:
         if split not in splits:
             raise DataError(
                 f"the data set {data} has no {'train' if split == TRAIN else 'validation'} "
-                f"folder beside {splits[0]!r}; expected {LAYOUTS}"
+                f"folder beside {_called(splits[0], files)!r}; expected {LAYOUTS}"
             )
     if listing.count() is not None:
         _check_classes(files, data)
@@ -148,9 +148,16 @@ def _check_classes(files: Sequence[ImageFile], data: str) -> None:
         for label in labels:
             if not counts[split, label]:
                 raise DataError(
-                    f"class {label!r} has no image in split {split!r} of {data}; add some, or "
-                    f"remove the class from the other splits (classes found: {', '.join(labels)})"
+                    f"class {label!r} has no image in {_called(split, files)!r} of {data}; add "
+                    "some, or remove the class from the other splits (classes found: "
+                    f"{', '.join(labels)})"
                 )
+
+
+def _called(split: str, files: Iterable[ImageFile]) -> str:
+    """What the data call a split: their folder's name, where it has one."""
+    folders = (folder for each in files if each.split == split for folder in each.name.split("/"))
+    return next((name for name in folders if split in (_split(name), _records_split(name))), split)
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -7,8 +7,19 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from components import contents, inspection, near_duplicates, pieces, properties, quarantine
+from components import (
+    buckets,
+    contents,
+    inspection,
+    near_duplicates,
+    pieces,
+    properties,
+    quarantine,
+    thumbnails,
+)
 from components.image_files import ImageFile
+from components.inspection import Inspected
+from components.properties import ImageProperties
 from components.quarantine import Accepted, Rejected, SetAside
 from components.settings import IngestionSettings
 from components.splits import group_of, split_by_content, split_by_group
@@ -57,7 +68,9 @@ def ingest(portion: Portion, settings: IngestionSettings, on_image: Callable[[],
     quarantine.write_rows(pieces.set_aside_rows(folder, portion.shard), set_aside)
 
 
-def to_example(name: str, label: str, encoded: bytes, image: inspection.Inspected) -> bytes:
+def to_example(
+    name: str, label: str, encoded: bytes, image: Inspected, measured: ImageProperties
+) -> bytes:
     """The serialized Example of an image; its features are named in `trainer.features`."""
 
     def text(value: str) -> tf.train.Feature:
@@ -70,7 +83,6 @@ def to_example(name: str, label: str, encoded: bytes, image: inspection.Inspecte
         return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
 
     content = tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded]))
-    measured = properties.measure(image.pixels)
     feature = {
         features.ENCODED: content,
         features.FORMAT: text(image.format),
@@ -86,6 +98,8 @@ def to_example(name: str, label: str, encoded: bytes, image: inspection.Inspecte
         features.SHARPNESS: real(measured.sharpness),
         features.COLOURFULNESS: real(measured.colourfulness),
     }
+    words = buckets.of(measured, height=image.height, width=image.width)
+    feature |= {bucket: text(word) for bucket, word in words.items()}
     example = tf.train.Example(features=tf.train.Features(feature=feature))
     return example.SerializeToString(deterministic=True)
 
@@ -102,9 +116,11 @@ def _outcomes(
             yield _set_aside(file, image), b""
             continue
         split = split_of(file, image.sha256, settings)
-        likeness = near_duplicates.perceptual_hash(image.pixels)
+        thumbnail = thumbnails.make(image.pixels)
+        likeness = near_duplicates.perceptual_hash(thumbnail)
         row = Accepted(file.name, file.label, split, image.sha256, likeness)
-        yield row, to_example(file.name, file.label, content, image)
+        measured = properties.measure(thumbnail, aspect=image.width / image.height)
+        yield row, to_example(file.name, file.label, content, image, measured)
 
 
 def _set_aside(file: ImageFile, why: Rejected) -> SetAside:

@@ -1,25 +1,21 @@
 """Is this file an image that serving can read? Decided with the decoder that serves."""
 
+import functools
 import hashlib
-import io
 import re
-import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, UnidentifiedImageError
 
-from components import gif
+from components import gif, headers
 from components.quarantine import Rejected
 from components.settings import IngestionSettings
 from trainer import images
 
-# What `trainer.images.decode` reads; Pillow's names.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
-
-# TensorFlow puts the name of its op around what it has to say.
-_OP_NAME = re.compile(r"^\{\{.*?\}\} | \[Op:.*$")
+# Around what a decoder has to say, TensorFlow puts where in the graph its op is.
+_SAID = re.compile(r"(?:.*\n\n)?(.*?)\n\t \[\[\{\{node .*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,12 @@ def inspect(encoded: bytes, limits: IngestionSettings) -> Inspected | Rejected:
     """
     if not encoded:
         return Rejected("empty", "the file has no bytes")
-    header = _header(encoded)
+    header = headers.read(encoded)
     if isinstance(header, Rejected):
         return header
     kind, width, height = header
-    if kind not in FORMATS:
-        return Rejected("unsupported_format", f"{kind} is none of {', '.join(FORMATS)}")
+    if kind not in headers.FORMATS:
+        return Rejected("unsupported_format", f"{kind} is none of {', '.join(headers.FORMATS)}")
     refused = _beyond_limits(width, height, limits)
     if refused:
         return refused
@@ -79,23 +75,6 @@ def _beyond_limits(width: int, height: int, limits: IngestionSettings) -> Reject
     return None
 
 
-def _header(encoded: bytes) -> tuple[str, int, int] | Rejected:
-    with warnings.catch_warnings():
-        # Pillow warns of huge images; the caller's own limit decides about them.
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(io.BytesIO(encoded)) as image:
-                # A camera's JPEG with more pictures after the first, which is the one decoded.
-                kind = "JPEG" if image.format == "MPO" else image.format
-                return kind or "unknown", image.width, image.height
-        except UnidentifiedImageError:
-            return Rejected("not_an_image", f"no image format begins with {encoded[:8]!r}")
-        except Image.DecompressionBombError as error:
-            return Rejected("too_many_pixels", str(error))
-        except Exception as error:
-            return Rejected("undecodable", f"{type(error).__name__}: {error}")
-
-
 def _frame_pixels(encoded: bytes) -> int:
     """Pixels that TensorFlow makes room for: every frame, and the largest width and height.
 
@@ -111,8 +90,16 @@ def _frame_pixels(encoded: bytes) -> int:
 
 def _decoded(encoded: bytes, kind: str) -> Inspected | Rejected:
     try:
-        pixels = images.decode(tf.constant(encoded)).numpy()
+        pixels = _decoder()(tf.constant(encoded)).numpy()
     except tf.errors.OpError as error:
-        return Rejected("undecodable", _OP_NAME.sub("", error.message))
+        return Rejected("undecodable", _SAID.sub(r"\1", error.message))
     height, width, _ = pixels.shape
     return Inspected(kind, height, width, hashlib.sha256(encoded).hexdigest(), pixels)
+
+
+@functools.cache
+def _decoder() -> Callable[[tf.Tensor], tf.Tensor]:
+    """The decoder that serves, traced once: so it is run in serving, and a fifth faster."""
+    signature = [tf.TensorSpec([], tf.string)]
+    traced = tf.function(images.decode, input_signature=signature, autograph=False)
+    return traced.get_concrete_function()

@@ -4,7 +4,9 @@ A model that has trained on a picture's twin is judged too kindly. A perceptual 
 whose bytes differ, which a digest of the file cannot.
 """
 
+import functools
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +16,7 @@ from components import thumbnails
 
 MAX_DISTANCE = 8  # see `find` for what it finds and what it costs
 
-_SIDE = 32  # cells of the thumbnail
+_SIDE = 32  # pixels; of the picture whose coefficients `_FLAT` is about
 _FREQUENCIES = 8  # lowest frequencies kept along each side
 _FLAT = 1.0  # grey levels
 _BANDS = 4
@@ -40,41 +42,40 @@ class Pair:
     distance: int
 
 
-def perceptual_hash(pixels: np.ndarray) -> int | None:
+def perceptual_hash(thumbnail: np.ndarray) -> int | None:
     """Hash how a picture looks: similar pictures differ in few bits, others in about half.
 
     The DCT hash (pHash: Zauner 2010, "Implementation and benchmarking of perceptual image hash
-    functions"): luma shrunk to 32 x 32, the 8 x 8 lowest frequencies but the constant one, a bit
-    for each that is above their median. Mirror images and rotations hash differently.
+    functions"): of the luma the 8 x 8 lowest frequencies but the constant one, a bit for each that
+    is above their median. Mirror images and rotations hash differently.
 
     Args:
-      pixels: uint8 [height, width, 3].
+      thumbnail: of `thumbnails.make`: float32 [3, height, width].
 
     Returns:
       0..2**63 - 1, which an int64 feature holds. None for a picture with hardly anything in it
       (one colour, a plain gradient, fog, nothing but stripes): noise would decide its bits. That
-      is where the median size of the coefficients (orthonormal DCT) is under one grey level;
-      among 3000 photographs the least was 17.
+      is where the median size of the coefficients is under one grey level (of a picture of 32 x 32
+      pixels, orthonormal); among 3000 photographs the least was 17.
     """
-    thumbnail = thumbnails.shrink(pixels, height=_SIDE, width=_SIDE)
-    grey = thumbnails.luma(thumbnail) * (255 / (1000 * thumbnails.LEVELS))
-    basis = _cosines()
-    coefficients = (basis @ grey @ basis.T).ravel()[1:]
-    if np.median(np.abs(coefficients)) < _FLAT:
+    luma = thumbnails.luma(thumbnail)
+    height, width = luma.shape
+    coefficients = (_cosines(height) @ luma @ _cosines(width).T).ravel()[1:]
+    middle = len(coefficients) // 2
+    if np.sort(np.abs(coefficients))[middle] < _FLAT:
         return None
-    bits = np.append(False, coefficients > np.median(coefficients))
+    bits = np.append(False, coefficients > np.sort(coefficients)[middle])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
 def find(images: Sequence[HashedImage], *, max_distance: int = MAX_DISTANCE) -> list[Pair]:
     """Find pairs of images that look alike and are in different splits.
 
-    At the default distance it finds, of copies of photographs of cats and dogs, all that were
-    saved again as JPEG at quality 50 or halved, over 99 % that were brightened by a fifth or lost
-    2 % around the edges, 97 % that lost 2 % at one corner and 9 in 10 that lost 5 %. Photographs
-    that only look a little alike are at least 10 bits apart there (4.5 million pairs). Things
-    photographed alike, such as products on white, do get taken for copies: of made ellipses on
-    white, 1 pair in 1000.
+    At the default distance it finds, of 500 photographs of cats and dogs, every copy that was
+    saved again as JPEG at quality 50, halved, brightened by a fifth, or lost 2 % around the edges,
+    94 % of those that lost 5 % there, 97 % that lost 2 % at one corner, and 3 in 10 that lost 5 %.
+    No two different ones are taken for copies. Things photographed alike, such as products on
+    white, are: of made ellipses on white, 1 pair in 50. See `benchmarks/near_duplicates.py`.
 
     Args:
       images: in any order; those without a hash are in no pair.
@@ -102,11 +103,16 @@ def _rank(pair: Pair) -> tuple[int, str, str, str, str]:
     return pair.distance, one.name, other.name, one.split, other.split
 
 
-def _cosines() -> np.ndarray:
-    """The lowest frequencies of the orthonormal DCT-II: float64 [8, 32]."""
+@functools.cache
+def _cosines(cells: int) -> np.ndarray:
+    """The lowest frequencies of the DCT-II over the cells of a side: float32 [8, cells].
+
+    Scaled so that the coefficients are those of a picture of 32 x 32 pixels, orthonormal.
+    """
     frequency = np.arange(_FREQUENCIES)[:, None]
-    cosines = np.cos(np.pi * (2 * np.arange(_SIDE) + 1) * frequency / (2 * _SIDE))
-    return cosines * np.sqrt(np.where(frequency == 0, 1, 2) / _SIDE)
+    cosines = np.cos(np.pi * (2 * np.arange(cells) + 1) * frequency / (2 * cells))
+    scale = np.sqrt(np.where(frequency == 0, 1, 2) * _SIDE) / cells
+    return (cosines * scale * math.sqrt(255 / thumbnails.WHITE)).astype(np.float32)
 
 
 def _close(ones: list[int], others: list[int], max_distance: int) -> set[tuple[int, int]]:

@@ -5,7 +5,6 @@ A piece is a folder named by the digest of all that goes into it. It appears who
   accepted-<shard>.jsonl, set_aside-<shard>.jsonl   a line for each file that was read
 """
 
-import hashlib
 import itertools
 import json
 import os
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components import digests
 from components.image_files import ImageFile, Listing
 from components.quarantine import Accepted, SetAside
 from components.settings import IngestionSettings
@@ -60,16 +60,8 @@ def cut(listing: Listing, *, settings: IngestionSettings, code: str, cache: Path
     pieces = []
     for span, members in by_span:
         files = tuple(members)
-        pieces.append(Piece(cache / digest([code, made_with, *map(repr, files)]), span, files))
+        pieces.append(Piece(cache / digests.of([code, made_with, *map(repr, files)]), span, files))
     return pieces
-
-
-def digest(parts: list[str]) -> str:
-    """A short digest of some texts."""
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(part.encode(errors="surrogateescape") + b"\0")
-    return whole.hexdigest()[:32]
 
 
 def begin(piece: Piece) -> Path:

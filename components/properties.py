@@ -1,18 +1,16 @@
 """Properties of an image that people can read: what statistics, drift and slices work on."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from components import thumbnails
 
-_LONGER_SIDE = 256  # pixels; about what the network sees
-_WHITE = 1000 * thumbnails.LEVELS  # luma of white
-
 
 @dataclass(frozen=True)
 class ImageProperties:
-    """All but `aspect` are taken on a copy whose longer side is at most 256 pixels.
+    """All but `aspect` are taken on a thumbnail, whose longer side is at most 128 pixels.
 
     So the size of a file alone decides none of them. Luma is 0.299 R + 0.587 G + 0.114 B
     (ITU-R BT.601) of the encoded values, in 0..1.
@@ -25,7 +23,7 @@ class ImageProperties:
       sharpness: standard deviation of the Laplacian of luma (4 neighbours, inner pixels), 0..4;
         the root of the usual variance of the Laplacian (Pech-Pacheco et al. 2000, "Diatom
         autofocusing in brightfield microscopy"), because a variance has too long a tail for
-        histograms. Photographs have 0.03..0.3; 0 where a side of the copy is under 3 pixels.
+        histograms. Photographs have 0.05..0.4; 0 where a side of the copy is under 3 pixels.
       colourfulness: M3 of Hasler and Süsstrunk 2003, "Measuring colourfulness in natural images":
         0 is grey, 15 slightly, 33 moderately, 59 quite, 109 extremely colourful; at most 298.
     """
@@ -37,34 +35,49 @@ class ImageProperties:
     colourfulness: float
 
 
-def measure(pixels: np.ndarray) -> ImageProperties:
-    """Measure a decoded image: uint8 [height, width, 3], both sides at least 1."""
-    height, width, _ = pixels.shape
-    scale = min(1.0, _LONGER_SIDE / max(height, width))
-    small = thumbnails.shrink(
-        pixels, height=max(1, round(height * scale)), width=max(1, round(width * scale))
-    )
-    luma = thumbnails.luma(small)  # whole numbers, so that one colour gives exactly 0
+def measure(thumbnail: np.ndarray, *, aspect: float) -> ImageProperties:
+    """Measure an image.
+
+    Args:
+      thumbnail: of `thumbnails.make`: float32 [3, height, width].
+      aspect: width / height of the image itself, before it was rounded to whole pixels.
+    """
+    luma = thumbnails.luma(thumbnail)
+    brightness, contrast = _mean_and_deviation(luma)
     return ImageProperties(
-        aspect=width / height,
-        brightness=float(luma.mean() / _WHITE),
-        contrast=float(luma.std() / _WHITE),
-        sharpness=float(_laplacian(luma).std() / _WHITE) if min(luma.shape) > 2 else 0.0,
-        colourfulness=_colourfulness(small),
+        aspect=aspect,
+        brightness=brightness / thumbnails.WHITE,
+        contrast=contrast / thumbnails.WHITE,
+        sharpness=_sharpness(luma) / thumbnails.WHITE,
+        colourfulness=_colourfulness(thumbnail) * 255 / thumbnails.LEVELS,
     )
 
 
-def _laplacian(luma: np.ndarray) -> np.ndarray:
-    """Four neighbours less four times the pixel itself: [h, w] -> [h - 2, w - 2]."""
-    beside = luma[1:-1, :-2] + luma[1:-1, 2:]
-    above_and_below = luma[:-2, 1:-1] + luma[2:, 1:-1]
-    return beside + above_and_below - 4 * luma[1:-1, 1:-1]
+def _sharpness(luma: np.ndarray) -> float:
+    """Deviation of four neighbours less four times the pixel itself, over the inner pixels."""
+    if min(luma.shape) < 3:
+        return 0.0
+    around = luma[1:-1, :-2] + luma[1:-1, 2:]
+    around += luma[:-2, 1:-1]
+    around += luma[2:, 1:-1]
+    around -= 4 * luma[1:-1, 1:-1]
+    return _mean_and_deviation(around)[1]
 
 
 def _colourfulness(thumbnail: np.ndarray) -> float:
-    """M3: sqrt(var(rg) + var(yb)) + 0.3 sqrt(mean(rg)² + mean(yb)²), in 0..255 values."""
-    red, green, blue = thumbnail.astype(np.int32)
-    red_green, twice_yellow_blue = red - green, red + green - 2 * blue
-    spread = np.hypot(red_green.std(), twice_yellow_blue.std() / 2)
-    mean = np.hypot(red_green.mean(), twice_yellow_blue.mean() / 2)
-    return float(spread + 0.3 * mean) * 255 / thumbnails.LEVELS
+    """M3: sqrt(var(rg) + var(yb)) + 0.3 sqrt(mean(rg)² + mean(yb)²), in 0..`LEVELS` values."""
+    red, green, blue = thumbnail
+    red_green, red_green_spread = _mean_and_deviation(red - green)
+    yellow_blue, yellow_blue_spread = _mean_and_deviation((red + green) / 2 - blue)
+    spread = math.hypot(red_green_spread, yellow_blue_spread)
+    return spread + 0.3 * math.hypot(red_green, yellow_blue)
+
+
+def _mean_and_deviation(values: np.ndarray) -> tuple[float, float]:
+    """Exact where all values are the same, and several times quicker than NumPy's own."""
+    first = values[0, 0]
+    above = values - first
+    mean = above.mean()
+    above -= mean
+    above *= above
+    return float(first) + float(mean), math.sqrt(above.mean())

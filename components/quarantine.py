@@ -85,10 +85,22 @@ class IngestionCounts:
     near_duplicates_across_splits: tuple[tuple[str, str], ...] = ()
 
 
+def look_alikes(accepted: Sequence[Accepted]) -> list[Pair]:
+    """Near-duplicates across splits whose bytes differ, the most alike first."""
+    sha256_of = {(image.split, image.name): image.sha256 for image in accepted}
+    hashed = [HashedImage(image.name, image.split, image.likeness) for image in accepted]
+    return [
+        pair
+        for pair in near_duplicates.find(hashed)
+        if len({sha256_of[each.split, each.name] for each in (pair.first, pair.second)}) == 2
+    ]
+
+
 def count(
     accepted: Iterable[Accepted],
     set_aside: Sequence[SetAside],
     *,
+    alike: Sequence[Pair],
     splits: Sequence[str],
     ignored: int = 0,
     reused: int = 0,
@@ -96,25 +108,17 @@ def count(
     """Add up; a class that a split lacks counts 0.
 
     Args:
-      accepted: the images; gone through once, and only names and digests are kept.
+      accepted: the images.
       set_aside: the other files.
+      alike: those of the images that look alike; see `look_alikes`.
       splits: those that there should be.
       ignored, reused: see `IngestionCounts`.
     """
     images: Counter[tuple[str, str]] = Counter()
     duplicates = Duplicates()
-    hashed: list[HashedImage] = []
-    bytes_of: dict[str, str] = {}
     for image in accepted:
         images[image.split, image.label] += 1
         duplicates.add(image)
-        hashed.append(HashedImage(image.name, image.split, image.likeness))
-        bytes_of[image.name] = image.sha256
-    alike = [
-        pair
-        for pair in near_duplicates.find(hashed)
-        if bytes_of[pair.first.name] != bytes_of[pair.second.name]
-    ]
     labels = {label for _, label in images} | {file.label for file in set_aside}
     # The class of a record that cannot be read is not known.
     ordered = sorted(labels - {""})
@@ -164,7 +168,7 @@ def write(folder: Path, counts: IngestionCounts, set_aside: Sequence[SetAside]) 
 def write_rows(file: Path, rows: Iterable[Accepted] | Iterable[SetAside]) -> None:
     """Write a line of JSON for each row."""
     with file.open("w", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+        lines.writelines(json.dumps(vars(row), ensure_ascii=False) + "\n" for row in rows)
 
 
 def read_counts(folder: Path) -> IngestionCounts:

@@ -56,6 +56,7 @@ def _found(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) ->
         "training": results.training(),
         "evaluation": evaluation,
         "evaluation_by_class": results.evaluation_by_class(),
+        "evaluation_by_slice": results.evaluation_by_slice(),
         "gates": _gates(request, verdict, evaluation),
         "pushed": results.pushed(),
     }

@@ -63,6 +63,8 @@ def _scanned(listing: Listing, config: Config) -> "Scan":
             person, total=listing.count(), unit="files", waiting="loading TensorFlow"
         ) as advance,
     ):
+        # It would have a last word on its own shutdown, behind the picture.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from pipeline import data_scan  # Loads TensorFlow.
 
         return data_scan.scan(listing, config.data, on_file=advance)

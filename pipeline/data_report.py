@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from components import image_files, near_duplicates, quarantine, spans
-from components.near_duplicates import HashedImage
+from components import image_files, quarantine, spans
+from components.near_duplicates import Pair
 from components.quarantine import Accepted, IngestionCounts, SetAside
 from pipeline import data_problems
 from pipeline.config import Config
@@ -111,8 +111,16 @@ def build(data: str, scan: Scan, config: Config) -> DataReport:
         SetAside(each.file.name, each.file.label, each.why.reason, each.why.message)
         for each in scan.refused
     ]
-    counts = _counts(scan, set_aside, config)
-    pairs = _look_alikes(scan.images)
+    accepted = [
+        Accepted(each.name, each.file.label, each.split, each.sha256, each.hash)
+        for each in scan.images
+    ]
+    alike = quarantine.look_alikes(accepted)
+    splits = image_files.splits_of(scan.listing.files, test_fraction=config.data.test_fraction)
+    counts = quarantine.count(
+        accepted, set_aside, alike=alike, splits=splits, ignored=scan.listing.ignored
+    )
+    pairs = _look_alikes(scan.images, alike)
     stops = data_problems.stops(data, scan.listing, counts, set_aside, config)
     remarks = data_problems.remarks(scan.images, counts, pairs)
     refused = {problem.check for problem in stops}
@@ -163,32 +171,16 @@ def to_json(report: DataReport) -> dict[str, Any]:
     }
 
 
-def _counts(scan: Scan, set_aside: Sequence[SetAside], config: Config) -> IngestionCounts:
-    files, test_fraction = scan.listing.files, config.data.test_fraction
-    return quarantine.count(
-        (
-            Accepted(each.name, each.file.label, each.split, each.sha256, each.hash)
-            for each in scan.images
-        ),
-        set_aside,
-        splits=image_files.splits_of(files, test_fraction=test_fraction),
-        ignored=scan.listing.ignored,
-    )
-
-
-def _look_alikes(images: Sequence[ImageFacts]) -> list[LookAlikes]:
-    """Near-duplicates whose bytes differ: equal bytes are counted elsewhere."""
+def _look_alikes(images: Sequence[ImageFacts], alike: Sequence[Pair]) -> list[LookAlikes]:
     by_name = {(image.split, image.name): image for image in images}
-    hashed = [HashedImage(image.name, image.split, image.hash) for image in images]
-    pairs = (
+    return [
         LookAlikes(
             by_name[pair.first.split, pair.first.name],
             by_name[pair.second.split, pair.second.name],
             pair.distance,
         )
-        for pair in near_duplicates.find(hashed)
-    )
-    return [pair for pair in pairs if pair.first.sha256 != pair.second.sha256]
+        for pair in alike
+    ]
 
 
 def _spreads(images: Sequence[ImageFacts]) -> dict[str, Spread]:

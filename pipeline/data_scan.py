@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-from components import contents, ingestion, inspection, near_duplicates, properties
+from components import contents, ingestion, inspection, near_duplicates, properties, thumbnails
 from components.image_files import ImageFile, Listing
 from components.quarantine import Rejected
 from components.settings import IngestionSettings
@@ -71,6 +71,7 @@ def _inspected(
     image = inspection.inspect(content, settings)
     if isinstance(image, Rejected):
         return RefusedFile(file, image)
+    thumbnail = thumbnails.make(image.pixels)
     return ImageFacts(
         file=file,
         split=ingestion.split_of(file, image.sha256, settings),
@@ -79,6 +80,6 @@ def _inspected(
         height=image.height,
         width=image.width,
         sha256=image.sha256,
-        properties=properties.measure(image.pixels),
-        hash=near_duplicates.perceptual_hash(image.pixels),
+        properties=properties.measure(thumbnail, aspect=image.width / image.height),
+        hash=near_duplicates.perceptual_hash(thumbnail),
     )

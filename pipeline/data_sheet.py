@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from components import contents, inspection
+from components import contents, headers, inspection
 from components.image_files import ImageFile
 from components.quarantine import Rejected
 from components.settings import IngestionSettings
@@ -36,7 +36,7 @@ _MEASURED = {
     "longest": "longer to shorter side",
 }
 # What Pillow may show of a file that serving cannot read: formats that it reads by itself.
-_GLIMPSED = (*inspection.FORMATS, "TIFF", "ICO", "TGA", "PPM")
+_GLIMPSED = (*headers.FORMATS, "TIFF", "ICO", "TGA", "PPM")
 
 Picture = Image.Image
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont

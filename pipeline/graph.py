@@ -8,6 +8,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx import v1 as tfx
 from tfx.orchestration import metadata
 
+from components import statistics
 from components.data_gate import DataGate
 from components.image_example_gen import ImageExampleGen
 from pipeline.config import METRICS, Bound, Config, Metric
@@ -17,6 +18,13 @@ from pipeline.workdir import WorkDir
 from trainer import features, run
 from trainer.settings import TrainerSettings
 
+SLICED_BY = (
+    features.LABEL,
+    features.FORMAT,
+    features.BRIGHTNESS_BUCKET,
+    features.SHARPNESS_BUCKET,
+    features.SIZE_BUCKET,
+)
 TRAINER_SECTIONS = set(TrainerSettings.model_fields)
 _TFMA_CLASSES: Mapping[Metric, str] = {
     "accuracy": "SparseCategoricalAccuracy",
@@ -49,7 +57,9 @@ def create_pipeline(
         code=sources.code_digest,
         cache_dir=str(work_dir.ingested),
     )
-    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
+    statistics_gen = tfx.components.StatisticsGen(
+        examples=example_gen.outputs["examples"], stats_options=statistics.options()
+    )
     if judging.schema_file:
         schema_gen = tfx.components.ImportSchemaGen(schema_file=str(judging.schema_file))
     else:
@@ -138,7 +148,10 @@ def eval_config(config: Config) -> tfma.EvalConfig:
                 prediction_key=features.OUTPUT_SCORES,
             )
         ],
-        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=[features.LABEL])],
+        slicing_specs=[
+            tfma.SlicingSpec(),
+            *(tfma.SlicingSpec(feature_keys=[name]) for name in SLICED_BY),
+        ],
         metrics_specs=[
             tfma.MetricsSpec(metrics=[*metrics, tfma.MetricConfig(class_name="ExampleCount")])
         ],

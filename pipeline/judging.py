@@ -1,10 +1,9 @@
 """What the data gate of a run is told: its schema, and the terms that the data are judged on."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from components import acceptance
+from components import acceptance, digests
 from components.acceptance import Terms
 from pipeline import schema
 from pipeline.config import Config
@@ -42,7 +41,7 @@ def prepare(
         config.gate.model_dump_json(),
         copy.name if copy else "",
     )
-    fingerprint = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    fingerprint = digests.of(parts)
     terms = acceptance.terms(
         work_dir.data_gate, fingerprint=fingerprint, accept_reason=accept_reason or ""
     )

@@ -16,6 +16,7 @@ from components.gates import Verdict
 from components.quarantine import IngestionCounts
 from pipeline.summary import Pushed
 from pipeline.workdir import WorkDir
+from trainer import features
 
 _RUN_CONTEXT = "pipeline_run"
 _OUTPUT = mlmd.Event.OUTPUT
@@ -57,7 +58,13 @@ class Results:
 
     def evaluation_by_class(self) -> dict[str, dict[str, float]] | None:
         """Class -> metric -> value."""
-        return {key[0][1]: values for key, values in self._metrics().items() if key} or None
+        return self._slices().get(features.LABEL)
+
+    def evaluation_by_slice(self) -> dict[str, dict[str, dict[str, float]]] | None:
+        """Property (`format`, `brightness`, `sharpness` or `size`) -> word -> metric -> value."""
+        found = self._slices()
+        names = {name: name.split("/")[1] for name in found if name != features.LABEL}
+        return {names[name]: found[name] for name in sorted(names)} or None
 
     def is_blessed(self) -> bool | None:
         """What TFX's Evaluator decided."""
@@ -76,6 +83,14 @@ class Results:
     def _metrics(self) -> Mapping[tuple, dict[str, float]]:
         folder = self._folder("ModelEvaluation")
         return _read_metrics(folder) if folder else {}
+
+    def _slices(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Feature -> value -> metric -> value."""
+        slices: dict[str, dict[str, dict[str, float]]] = {}
+        for key, metrics in self._metrics().items():
+            for name, value in key:
+                slices.setdefault(name, {})[value] = metrics
+        return slices
 
     def _outputs_of_latest_run(self) -> dict[str, mlmd.Artifact]:
         runs = self._store.get_contexts_by_type(_RUN_CONTEXT)

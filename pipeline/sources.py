@@ -3,14 +3,12 @@
 TFX's cache sees only what it is told. The digests tell it that data or code changed.
 """
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import components
 import trainer
-from components import image_files, spans, storage
+from components import digests, image_files, spans, storage
 from components.image_files import ImageFile, Listing
 from pipeline.config import Config
 from pipeline.preflight import Weights
@@ -58,7 +56,7 @@ def gather(data: str, listing: Listing, weights: Weights, *, test_fraction: floa
     return Sources(
         data=data if storage.is_remote(data) else str(Path(data).resolve()),
         span=spans.text(listing.spans),
-        data_digest=_digest(map(_file_line, listing.files)),
+        data_digest=digests.of(map(_file_line, listing.files)),
         judged_split=TEST if TEST in splits else EVAL,
         weights=weights.path and weights.path.resolve(),
         weights_sha256=weights.sha256,
@@ -69,22 +67,15 @@ def gather(data: str, listing: Listing, weights: Weights, *, test_fraction: floa
 def model_digest(config: Config, sources: Sources) -> str:
     """Digest of all that a model is made from."""
     settings = config.model_dump_json(include={"data", *TrainerSettings.model_fields})
-    return _digest([settings, repr(sources)])
+    return digests.of([settings, repr(sources)])
 
 
 def code_digest() -> str:
     """Digest of the source files whose behaviour ends up in artifacts."""
     folders = (Path(package.__path__[0]) for package in (components, trainer))
     paths = sorted(path for folder in folders for path in folder.glob("*.py"))
-    return _digest(f"{path.parent.name}/{path.name}\n{path.read_text()}" for path in paths)
+    return digests.of(f"{path.parent.name}/{path.name}\n{path.read_text()}" for path in paths)
 
 
 def _file_line(file: ImageFile) -> str:
     return "\t".join([file.name, file.label, file.split or "", file.group or "", file.stamp])
-
-
-def _digest(parts: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode() + b"\0")
-    return digest.hexdigest()[:16]

@@ -57,6 +57,8 @@ class Summary:
     training: `best_epoch`, and `epochs`, a row each
     evaluation: metric -> value, of the whole judged split
     evaluation_by_class: class -> metric -> value
+    evaluation_by_slice: property (`format`, `brightness`, `sharpness` or `size`) -> word, such as
+      `dark` -> metric -> value; `example_count` is how many images that is
     """
 
     run_id: str
@@ -74,6 +76,7 @@ class Summary:
     training: Mapping[str, Any] | None = None
     evaluation: Mapping[str, float] | None = None
     evaluation_by_class: Mapping[str, Mapping[str, float]] | None = None
+    evaluation_by_slice: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
     gates: Sequence[Gate] = ()
     pushed: Pushed | None = None
     error: Failure | None = None

@@ -22,6 +22,11 @@ CONTRAST = "image/contrast"  # float
 SHARPNESS = "image/sharpness"  # float
 COLOURFULNESS = "image/colourfulness"  # float
 
+# The same in words, by which the evaluation is sliced; the words are those of components.buckets.
+BRIGHTNESS_BUCKET = "image/brightness/bucket"  # bytes: dark, medium or bright
+SHARPNESS_BUCKET = "image/sharpness/bucket"  # bytes: blurred or sharp
+SIZE_BUCKET = "image/size/bucket"  # bytes: small, medium or large
+
 # Features of a transformed example.
 PIXELS = "image/pixels"  # bytes: uint8, row-major [size, size, 3], RGB
 

@@ -67,6 +67,11 @@ def test_members_are_read_whatever_the_name_of_the_archive(archive, kind):
     assert {file.label for file in inputs.find(path).files} == {"a", "b"}
 
 
+def test_a_tar_of_the_working_directory_has_the_names_of_the_files_in_it(archive):
+    path = archive(packed("tar.gz", {f"./{name}": each for name, each in MEMBERS.items()}))
+    assert outcomes(path) == MEMBERS
+
+
 @pytest.mark.parametrize("kind", PACKINGS)
 def test_one_folder_around_everything_is_looked_through(archive, kind):
     inner = {f"photos/{split}/{name}": b"1" for split in ("train", "val") for name in MEMBERS}

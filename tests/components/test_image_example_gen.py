@@ -11,7 +11,15 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components import image_example_gen, inputs, inspection, pieces, properties, quarantine
+from components import (
+    image_example_gen,
+    inputs,
+    inspection,
+    pieces,
+    properties,
+    quarantine,
+    thumbnails,
+)
 from components.settings import IngestionSettings
 from trainer import features
 
@@ -91,7 +99,8 @@ def test_each_readable_image_is_in_one_split(data, ingested):
 def test_example_holds_the_file_and_what_is_known_of_it(data, ingested):
     found = {**examples(ingested, "train"), **examples(ingested, "eval")}
     content = (data / "cold" / "été 0.jpeg").read_bytes()
-    measured = properties.measure(np.asarray(Image.open(data / "cold" / "été 0.jpeg")))
+    pixels = np.asarray(Image.open(data / "cold" / "été 0.jpeg"))
+    measured = properties.measure(thumbnails.make(pixels), aspect=1.25)
     assert found["cold/été 0.jpeg"] == {
         features.ENCODED: content,
         features.FORMAT: b"JPEG",
@@ -106,6 +115,9 @@ def test_example_holds_the_file_and_what_is_known_of_it(data, ingested):
         features.CONTRAST: pytest.approx(measured.contrast, abs=0.01),
         features.SHARPNESS: pytest.approx(measured.sharpness, abs=0.01),
         features.COLOURFULNESS: pytest.approx(measured.colourfulness, abs=1),
+        features.BRIGHTNESS_BUCKET: b"dark",
+        features.SHARPNESS_BUCKET: b"blurred",
+        features.SIZE_BUCKET: b"small",
     }
     assert {example[features.FORMAT] for example in found.values()} == {
         b"JPEG",

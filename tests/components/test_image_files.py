@@ -192,10 +192,10 @@ def test_train_without_validation_is_told(data):
 
 def test_validation_without_train_is_told(data):
     message = refusal(data("val/a/1", "val/b/1"))
-    assert "has no train folder beside 'eval'; expected " in message
+    assert "has no train folder beside 'val'; expected " in message
 
 
 def test_class_that_a_split_lacks_is_told_with_the_split(data):
     message = refusal(data("train/a/1", "train/b/1", "val/a/1"))
-    assert "class 'b' has no image in split 'eval'" in message
+    assert "class 'b' has no image in 'val' of " in message
     assert "add some, or remove the class" in message

@@ -60,6 +60,16 @@ def png_claiming(width, height):
     )
 
 
+def tiff_claiming(width, height):
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1)).save(buffer, "TIFF")
+    content = bytearray(buffer.getvalue())
+    for tag, value in ((256, width), (257, height)):
+        place = content.index(struct.pack("<HHI", tag, 4, 1))
+        struct.pack_into("<I", content, place + 8, value)
+    return bytes(content)
+
+
 def gif(*sizes, screen=(10, 10)):
     """A GIF whose frames claim these sizes and hold one pixel each."""
     colours = bytes([0, 0, 0, 255, 255, 255])
@@ -170,6 +180,24 @@ def test_decompression_bomb_is_rejected_by_its_headers(content):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
 
 
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (png_claiming(20_000, 20_000), "undecodable"),
+        (gif((10, 10), screen=(20_000, 20_000)), "undecodable"),
+        (gif((20_000, 10_000), (10, 10), screen=(20_000, 10_000)), "undecodable"),
+        (png_claiming(21_000, 20_000), "too_many_pixels"),
+        (gif((21_000, 20_000)), "too_many_pixels"),
+        (tiff_claiming(20_000, 20_000), "unsupported_format"),
+    ],
+    ids=["PNG", "GIF's screen", "GIF's frame", "larger PNG", "larger GIF", "TIFF"],
+)
+def test_the_limit_on_pixels_is_ours_and_not_that_of_pillow(content, code):
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(io.BytesIO(content))
+    assert reason(content, max_pixels=20_000 * 20_000) == code
+
+
 def test_gif_of_just_enough_frames_is_not_too_large():
     outcome = inspect(gif(*[(100, 100)] * 100))
     assert isinstance(outcome, Inspected) or outcome.reason == "undecodable"
@@ -211,20 +239,25 @@ def test_damaged_file_never_raises_and_what_is_accepted_is_decoded(kind):
 
 def test_real_odd_files_are_accepted_as_serving_reads_them_or_rejected(odd_images):
     outcomes = {}
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for path in sorted(odd_images.iterdir()):
         content = path.read_bytes()
         started = time.perf_counter()
         outcome = inspect(content, max_pixels=100_000_000)
         assert time.perf_counter() - started < 5, path.name
         if isinstance(outcome, Inspected):
-            pixels = images.decode(tf.constant(content))
-            assert pixels.shape == (outcome.height, outcome.width, 3), path.name
+            served = images.decode(tf.constant(content)).numpy()
+            assert np.array_equal(outcome.pixels, served), path.name
+        elif outcome.reason != "too_many_pixels":
+            with pytest.raises(tf.errors.OpError):
+                images.decode(tf.constant(content))
         outcomes[path.name] = getattr(outcome, "reason", "accepted")
     assert outcomes["pillow__decompression_bomb.gif"] == "too_many_pixels"
     assert outcomes["pillow__frozenpond.mpo"] == "accepted"
     assert outcomes["sharp__truncated.jpg"] == "undecodable"
     assert outcomes["pillow__12bit.cropped.tif"] == "unsupported_format"
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1_500_000  # kilobytes
+    growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert growth < 500_000  # kilobytes
 
 
 @pytest.mark.parametrize(

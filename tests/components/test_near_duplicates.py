@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.near_duplicates import MAX_DISTANCE, HashedImage, find, perceptual_hash
+from components import near_duplicates, thumbnails
+from components.near_duplicates import MAX_DISTANCE, HashedImage, find
 
 
 def picture(seed, *, height=300, width=400):
@@ -43,6 +44,10 @@ def brightened(image):
 
 
 COPIES = [saved_again, halved, cropped, brightened]
+
+
+def perceptual_hash(pixels):
+    return near_duplicates.perceptual_hash(thumbnails.make(pixels))
 
 
 def hash_of(image) -> int:

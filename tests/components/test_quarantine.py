@@ -26,7 +26,8 @@ def images(split, label, count, *, first=0):
 
 
 def counted(accepted, set_aside=(), splits=("train", "eval")):
-    return quarantine.count(iter(accepted), set_aside, splits=splits)
+    alike = quarantine.look_alikes(accepted)
+    return quarantine.count(accepted, set_aside, alike=alike, splits=splits)
 
 
 def counts_of(**by_split):
@@ -105,7 +106,9 @@ def test_class_known_from_its_broken_files_alone_is_counted_and_an_unknown_one_i
 
 
 def test_ignored_and_reused_files_are_kept_apart_from_those_read():
-    counts = quarantine.count(images("train", "b", 2), [], splits=["train"], ignored=7, reused=1)
+    counts = quarantine.count(
+        images("train", "b", 2), [], alike=[], splits=["train"], ignored=7, reused=1
+    )
     assert (counts.read, counts.accepted, counts.ignored, counts.reused) == (2, 2, 7, 1)
 
 

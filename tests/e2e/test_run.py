@@ -142,6 +142,11 @@ def test_summary_tells_the_whole_run(first):
     ]
     assert all(gate["passed"] and gate["sentence"] for gate in summary["gates"])
     assert set(summary["evaluation_by_class"]) == {"cold", "warm"}
+    slices = summary["evaluation_by_slice"]
+    assert set(slices) == {"brightness", "format", "sharpness", "size"}
+    judged = summary["evaluation"]["example_count"]
+    for by_word in slices.values():
+        assert sum(metrics["example_count"] for metrics in by_word.values()) == judged
     assert summary["model"]["untrained"] is False
 
 
@@ -195,7 +200,8 @@ def test_evaluation_agrees_with_the_best_epoch_of_training(first):
 def test_same_run_again_is_cached_and_pushes_nothing(first, again):
     assert again.exit_code == 0
     assert again.states == dict.fromkeys(STEPS, "cached")
-    same = ("data", "training", "evaluation", "evaluation_by_class", "gates", "pushed", "status")
+    same = ("data", "training", "evaluation", "evaluation_by_class", "evaluation_by_slice")
+    same += ("gates", "pushed", "status")
     assert {key: again.summary[key] for key in same} == {key: first.summary[key] for key in same}
     assert (again.work_dir / "latest" / "curves.png").exists()
 

@@ -84,7 +84,7 @@ def test_everything_is_counted_and_read_is_accepted_plus_set_aside():
     [
         ({"train/cats": 9, "validation/cats": 9}, "one class only, 'cats'"),
         ({"train/cats": 9, "train/dogs": 9}, "has no validation folder"),
-        ({**BALANCED, "validation/dogs": 0}, "'dogs' has no image in split 'eval'"),
+        ({**BALANCED, "validation/dogs": 0}, "'dogs' has no image in 'validation'"),
         ({**BALANCED, "validation/dogs": 1}, "class 'dogs' has 1 in split 'eval'"),
     ],
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components import inputs
+from components import inputs, thumbnails
 from components.near_duplicates import perceptual_hash
 from components.properties import measure
 from components.quarantine import Rejected
@@ -39,8 +39,9 @@ def test_an_accepted_image_is_described_and_measured(folder):
         pixels = np.asarray(image)
     assert (facts.format, facts.width, facts.height) == ("PNG", 100, 93)
     assert facts.bytes == path.stat().st_size
-    assert facts.properties == measure(pixels)
-    assert facts.hash == perceptual_hash(pixels)
+    thumbnail = thumbnails.make(pixels)
+    assert facts.properties == measure(thumbnail, aspect=100 / 93)
+    assert facts.hash == perceptual_hash(thumbnail)
 
 
 def test_every_file_is_accepted_or_refused_and_sorted_by_name(folder):

@@ -139,6 +139,25 @@ def test_evaluator_runs_the_signature_that_is_served(graph):
     assert model.prediction_key == "scores"
 
 
+def test_evaluation_is_sliced_by_class_format_and_what_an_image_is_like(graph):
+    keys = [list(spec.feature_keys) for spec in graph.eval_config(Config()).slicing_specs]
+    assert keys == [
+        [],
+        ["image/class/text"],
+        ["image/format"],
+        ["image/brightness/bucket"],
+        ["image/sharpness/bucket"],
+        ["image/size/bucket"],
+    ]
+
+
+def test_image_statistics_are_on_and_know_which_feature_is_the_image(created):
+    options = json.loads(created()["StatisticsGen"].exec_properties["stats_options_json"])
+    assert options["enable_semantic_domain_stats"]
+    [feature] = json.loads(options["schema_json"])["feature"]
+    assert (feature["name"], feature["imageDomain"]) == ("image/encoded", {})
+
+
 def test_threshold_binds_the_whole_split_and_no_class(graph):
     [threshold] = thresholds(graph, {})["accuracy"]
     assert [spec.ByteSize() for spec in threshold.slicing_specs] == [0]

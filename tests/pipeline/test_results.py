@@ -1,6 +1,7 @@
 """What is read from ML Metadata is the latest run's; what was never finished is swept away."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -91,6 +92,7 @@ def test_before_the_first_run_each_question_is_answered_none(results, work_dir):
     found = results.Results(work_dir)
     assert [found.counts(), found.training(), found.evaluation(), found.pushed()] == [None] * 4
     assert found.evaluation_by_class() is None
+    assert found.evaluation_by_slice() is None
     assert not found.is_blessed()
 
 
@@ -131,6 +133,32 @@ def test_counts_and_curves_are_read_from_their_files(results, work_dir, recorder
     found = results.Results(work_dir)
     assert found.counts() == counts
     assert found.training() == {"best_epoch": 1, "epochs": []}
+
+
+def test_evaluation_is_told_as_a_whole_by_class_and_by_property(
+    results, work_dir, recorder, monkeypatch
+):
+    def values(accuracy):
+        return {"": {"": {"accuracy": {"doubleValue": accuracy}}}}
+
+    slices = [
+        ((), values(0.5)),
+        ((("image/class/text", "cats"),), values(0.6)),
+        ((("image/brightness/bucket", "dark"),), values(0.7)),
+        ((("image/brightness/bucket", "bright"),), values(0.8)),
+        ((("image/format", "JPEG"),), values(0.9)),
+    ]
+    monkeypatch.setattr(
+        results.tfma, "load_eval_result", lambda folder: SimpleNamespace(slicing_metrics=slices)
+    )
+    recorder.output(recorder.run("1"), "ModelEvaluation", "e")
+    found = results.Results(work_dir)
+    assert found.evaluation() == {"accuracy": 0.5}
+    assert found.evaluation_by_class() == {"cats": {"accuracy": 0.6}}
+    assert found.evaluation_by_slice() == {
+        "brightness": {"dark": {"accuracy": 0.7}, "bright": {"accuracy": 0.8}},
+        "format": {"JPEG": {"accuracy": 0.9}},
+    }
 
 
 def test_step_that_never_finished_is_swept_away_and_others_are_kept(results, work_dir, recorder):
