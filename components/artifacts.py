@@ -17,3 +17,9 @@ class DataVerdict(Artifact):
     """What the DataGate made of the data: `verdict.json` is a `components.gates.Verdict`."""
 
     TYPE_NAME = "DataVerdict"
+
+
+class FrozenFeatures(Artifact):
+    """What the frozen base has made of the images of a run: a `trainer.feature_set`."""
+
+    TYPE_NAME = "FrozenFeatures"

@@ -1,11 +1,21 @@
-"""How data are read and shared out: the part of the configuration that ingestion needs."""
+"""The parts of the configuration that ingestion and the freezing of features need."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from trainer.settings import Fraction, Frozen, Positive
+
+
+class FeatureSettings(Frozen):
+    """What is kept of the frozen base's outputs, in `WORK_DIR/features`."""
+
+    keep: Literal["all", "head"] = "all"
+    """`all` keeps the map at the cut and the spatial means of every block, so that another head
+    needs no forward; `head` keeps what this head reads, which is much less if it is pooled."""
+    max_gigabytes: Annotated[float, Field(gt=0)] = 50.0
+    """What the folder may grow to; a run that needs more ends before it computes any."""
 
 
 class IngestionSettings(Frozen):

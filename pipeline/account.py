@@ -53,6 +53,7 @@ def _found(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) ->
             shutil.copy(model_run / name, run_dir)
     return {
         "data": _data(counts, verdict),
+        "tuning": results.tuning(),
         "training": results.training(),
         "evaluation": evaluation,
         "evaluation_by_class": results.evaluation_by_class(),

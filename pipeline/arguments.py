@@ -33,6 +33,18 @@ exit codes: 0 a run would accept the data, 1 unexpected, 2 nothing to look at, o
 """
 
 
+_TUNE_EPILOG = """\
+examples:
+  frostline tune --data photos --work-dir runs/photos --trials 20
+  frostline run --data photos --work-dir runs/photos --set tune.enabled=true
+
+Trials are judged on training images that are held out: neither the validation nor the test images
+have a say. What is searched is in the section tune of `frostline config`.
+
+exit codes: 0 tuned, and the others as those of run
+"""
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser; `command` is the name of the command, as in `schema freeze`, or None."""
     parser = argparse.ArgumentParser(
@@ -46,18 +58,40 @@ def parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(commands)
+    _add_tune(commands)
     _add_data(commands)
     _add_config(commands)
     _add_schema(commands)
     _add_predict(commands)
     serve_arguments.add(commands)
+    _add_gc(commands)
     return parser
 
 
 def _add_run(commands: Commands) -> None:
     summary = "train, judge and push a classifier"
     run = commands.add_parser("run", help=summary, description=summary, allow_abbrev=False)
-    run.set_defaults(command="run")
+    run.set_defaults(command="run", json=False)
+    _add_run_options(run)
+
+
+def _add_tune(commands: Commands) -> None:
+    summary = "search for better settings of the head on frozen features, and train nothing else"
+    tune = commands.add_parser(
+        "tune",
+        help=summary,
+        description=summary,
+        epilog=_TUNE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    tune.set_defaults(command="tune")
+    tune.add_argument("--trials", type=_positive, metavar="N", help="as --set tune.trials=N")
+    tune.add_argument("--json", action="store_true", help="print summary.json and nothing else")
+    _add_run_options(tune)
+
+
+def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--data",
         type=_not_empty,
@@ -204,6 +238,23 @@ def _add_predict(commands: Commands) -> None:
         default=1,
         metavar="N",
         help="batches that are sent to a URL at once; default: 1",
+    )
+
+
+def _add_gc(commands: Commands) -> None:
+    summary = "remove artifacts, features and caches that no recent run uses; never what is served"
+    gc = commands.add_parser("gc", help=summary, description=summary, allow_abbrev=False)
+    gc.set_defaults(command="gc")
+    gc.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
+    gc.add_argument(
+        "--keep-runs",
+        type=_positive,
+        default=3,
+        metavar="N",
+        help="keep what the latest N runs use, and the run that pushed last; default: 3",
+    )
+    gc.add_argument(
+        "--dry-run", action="store_true", help="remove nothing, and tell what would be removed"
     )
 
 

@@ -13,6 +13,7 @@ from trainer.errors import FrostlineError
 
 EXIT_CODES: Mapping[Status, int] = {
     "pushed": 0,
+    "tuned": 0,
     "failed": 1,
     "not_blessed": 3,
     "not_pushed": 3,
@@ -30,6 +31,7 @@ class Request:
     listing: the files that it holds
     command: the words of the command line
     accept_reason: why the data are accepted in spite of failed checks; None if they are not
+    until_tuned: search for settings, and train nothing with them
     """
 
     config: Config
@@ -39,6 +41,7 @@ class Request:
     command: Sequence[str]
     weights: Weights
     accept_reason: str | None = None
+    until_tuned: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

@@ -53,6 +53,17 @@ def _guarded(command: Callable[[argparse.Namespace], int], options: argparse.Nam
 
 
 def _run(options: argparse.Namespace) -> int:
+    return _run_pipeline(options, until_tuned=False)
+
+
+def _tune(options: argparse.Namespace) -> int:
+    options.overrides.append("tune.enabled=true")
+    if options.trials is not None:
+        options.overrides.append(f"tune.trials={options.trials}")
+    return _run_pipeline(options, until_tuned=True)
+
+
+def _run_pipeline(options: argparse.Namespace, *, until_tuned: bool) -> int:
     if options.data is None and options.preset != SAMPLE:
         raise ConfigError(
             "--data DIR is missing: a folder with a subfolder of images for each class, a "
@@ -72,6 +83,8 @@ def _run(options: argparse.Namespace) -> int:
         preset=options.preset,
         command=options.argv,
         accept_reason=options.accept_data,
+        until_tuned=until_tuned,
+        is_json=options.json,
     )
 
 
@@ -161,6 +174,16 @@ def _data(options: argparse.Namespace) -> int:
     )
 
 
+def _gc(options: argparse.Namespace) -> int:
+    from pipeline import gc
+
+    lines = gc.collect(
+        options.work_dir.resolve(), keep_runs=options.keep_runs, is_dry=options.dry_run
+    )
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
 def _version() -> int:
     from importlib.metadata import version
 
@@ -188,6 +211,7 @@ def _complain(message: str) -> None:
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
+    "tune": _tune,
     "data": _data,
     "schema freeze": _schema_freeze,
     "schema show": _schema_show,
@@ -195,4 +219,5 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "config": _config,
     "predict": _predict,
     "serve": _serve,
+    "gc": _gc,
 }

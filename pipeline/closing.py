@@ -1,14 +1,17 @@
 """The first and the last lines that a run shows a person."""
 
 import shlex
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from components.gates import Gate
+from pipeline import tuning_table
 from pipeline.board import duration
 from pipeline.summary import FILE, Summary
 
 DATA_GATE = "DataGate"
+_WIDTH = 100
 _WARNING = "UNTRAINED: the base has random weights. This model tries the machinery only."
 
 
@@ -19,9 +22,8 @@ def opening(log: Path) -> str:
 
 def text(summary: Summary, work_dir: Path) -> str:
     """How a run ended, why, and what to do next."""
-    return (
-        "\n".join(["", *_verdict(summary), *_checks(summary), *_places(summary, work_dir)]) + "\n"
-    )
+    verdict = _tuned(summary) if summary.status == "tuned" else _verdict(summary)
+    return "\n".join(["", *verdict, *_checks(summary), *_places(summary, work_dir)]) + "\n"
 
 
 def _verdict(summary: Summary) -> Iterator[str]:
@@ -44,11 +46,20 @@ def _verdict(summary: Summary) -> Iterator[str]:
         yield _WARNING
 
 
+def _tuned(summary: Summary) -> Iterator[str]:
+    assert summary.tuning is not None, "a search that has ended has results"
+    yield f"TUNED after {duration(summary.seconds)}: {tuning_table.told(summary.tuning)}"
+    width = shutil.get_terminal_size((_WIDTH, 0)).columns
+    yield from tuning_table.lines(summary.tuning, width=max(width, _WIDTH))
+
+
 def _checks(summary: Summary) -> Iterator[str]:
     if quarantined := summary.data.get("quarantined"):
         reasons = ", ".join(f"{count} {reason}" for reason, count in quarantined.items())
         accepted, read = summary.data["accepted"], summary.data["read"]
         yield f"  data     {accepted} of {read} files are images; set aside: {reasons}"
+    if summary.tuning and summary.status != "tuned":
+        yield f"  tuned    {tuning_table.told(summary.tuning)}"
     data_checks = [gate for gate in summary.gates if gate.step == DATA_GATE]
     yield from _data_checks(data_checks)
     if reason := summary.data.get("accept_reason"):
@@ -75,6 +86,10 @@ def _places(summary: Summary, work_dir: Path) -> Iterator[str]:
         command = shlex.join(summary.command)
         yield "  next     mend the data, or move a bound (--set gate...), or take them as they are:"
         yield f'           {command} --accept-data "why they are fine"'
+    if summary.status == "tuned" and summary.tuning:
+        yield "  next     run the same command with run in place of tune and"
+        yield "           --set tune.enabled=true, or take the best values as they are:"
+        yield f"           {shlex.join(tuning_table.words(summary.tuning['trials'][0]))}"
     if summary.pushed:
         yield f"  next     frostline predict --model {work_dir} IMAGE..."
 

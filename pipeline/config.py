@@ -16,12 +16,15 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from components.gate_settings import GateSettings
-from components.settings import IngestionSettings
+from components.settings import FeatureSettings, IngestionSettings
 from pipeline.layers import Layer, is_table, merged, stacked
+from trainer import search_space
 from trainer.errors import ConfigError
 from trainer.settings import Frozen, TrainerSettings
+from trainer.tune_settings import TuneSettings
+from trainer.weights import RANDOM
 
-Metric = Literal["accuracy", "log_loss"]
+Metric = Literal["accuracy", "log_loss", "expected_calibration_error"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
 
@@ -70,6 +73,10 @@ def _refuses_bad_models(metric: Metric, bound: Bound) -> None:
         raise ValueError("accuracy needs a min above 0 and up to 1, or it refuses no bad model")
     if metric == "log_loss" and not (bound.max is not None and bound.max > 0):
         raise ValueError("log_loss needs a max above 0, or it refuses no bad model")
+    if metric == "expected_calibration_error" and not (bound.max is not None and 0 < bound.max < 1):
+        raise ValueError(
+            "expected_calibration_error needs a max between 0 and 1, or it refuses no bad model"
+        )
 
 
 class PushSettings(Frozen):
@@ -104,9 +111,25 @@ class Config(TrainerSettings):
 
     data: IngestionSettings = IngestionSettings()
     gate: GateSettings = GateSettings()
+    features: FeatureSettings = FeatureSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     push: PushSettings = PushSettings()
     beam: BeamSettings = BeamSettings()
+    tune: TuneSettings = TuneSettings()
+
+    @model_validator(mode="after")
+    def _search_finds_its_features(self) -> "Config":
+        tune = self.tune
+        if not tune.enabled:
+            return self
+        # Raises a ConfigError. A base that turns out to be random is noticed when it runs.
+        search_space.of(self, tune, is_random=self.model.weights == RANDOM)
+        if self.features.keep == "head" and set(tune.head or ()) - {self.model.head}:
+            raise ValueError(
+                f'tune.head = {tune.head} needs features of both heads, and features.keep = "head" '
+                f'keeps those of "{self.model.head}": --set features.keep=all'
+            )
+        return self
 
 
 def resolve(

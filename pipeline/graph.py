@@ -10,7 +10,10 @@ from tfx.orchestration import metadata
 
 from components import statistics
 from components.data_gate import DataGate
+from components.frozen_features import FrozenFeatures, relevant
 from components.image_example_gen import ImageExampleGen
+from components.trainer_step import Trainer
+from components.tuner_step import Tuner
 from pipeline.config import METRICS, Bound, Config, Metric
 from pipeline.judging import Judging
 from pipeline.sources import Sources
@@ -26,9 +29,12 @@ SLICED_BY = (
     features.SIZE_BUCKET,
 )
 TRAINER_SECTIONS = set(TrainerSettings.model_fields)
-_TFMA_CLASSES: Mapping[Metric, str] = {
-    "accuracy": "SparseCategoricalAccuracy",
-    "log_loss": "SparseCategoricalCrossentropy",
+_OURS = "components.served_metrics"
+# Class and module of each metric; TFMA finds its own and Keras' without a module.
+_METRIC_CLASSES: Mapping[Metric, tuple[str, str]] = {
+    "accuracy": ("ServedAccuracy", _OURS),
+    "log_loss": ("SparseCategoricalCrossentropy", ""),
+    "expected_calibration_error": ("ExpectedCalibrationError", _OURS),
 }
 
 
@@ -39,6 +45,7 @@ def create_pipeline(
     *,
     judging: Judging,
     push_request: str,
+    until_tuned: bool = False,
 ) -> tfx.dsl.Pipeline:
     """The steps in order, each fed by the ones above it.
 
@@ -48,6 +55,7 @@ def create_pipeline(
       work_dir: where everything is written.
       judging: how the data are to be judged.
       push_request: changes when a model must be pushed although nothing else changed.
+      until_tuned: leave out all that comes after the Tuner.
     """
     example_gen = ImageExampleGen(
         data=sources.data,
@@ -82,28 +90,60 @@ def create_pipeline(
         baseline=judging.terms.baseline,
         accept_reason=judging.terms.accept_reason,
     )
+    settings = TrainerSettings.model_validate(config.model_dump(include=TRAINER_SECTIONS))
+    frozen_features = FrozenFeatures(
+        examples=example_gen.outputs["examples"],
+        settings=relevant(
+            settings, keep=config.features.keep, is_random=not sources.is_trained
+        ).model_dump_json(),
+        keeping=config.features.model_dump_json(),
+        weights=str(sources.weights or ""),
+        weights_sha256=sources.weights_sha256,
+        code=sources.code_digest,
+        store=str(work_dir.features),
+    )
+    is_cached = config.train.base == "cached"
+    if is_cached:  # A step that is not in the pipeline must be nobody's neighbour.
+        frozen_features.add_upstream_node(data_gate)
     transform = tfx.components.Transform(
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         preprocessing_fn="trainer.preprocessing.preprocessing_fn",
-        custom_config={"size": config.image.size, "code": sources.code_digest},
+        # Where features are frozen, nobody needs pixels.
+        custom_config={
+            "size": None if is_cached else config.image.size,
+            "code": sources.code_digest,
+        },
         # Statistics of pixels cost more than the pixels themselves and tell nothing.
         disable_statistics=True,
     )
     transform.add_upstream_node(data_gate)
-    trainer = tfx.components.Trainer(
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
+    trainer_config = run.custom_config(
+        settings,
+        weights=sources.weights,
+        weights_sha256=sources.weights_sha256,
+        code=sources.code_digest,
+        checkpoints=work_dir.checkpoints,
+    )
+    learning = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "features": frozen_features.outputs["frozen"] if is_cached else None,
+        "train_args": tfx.proto.TrainArgs(splits=[features.TRAIN]),
+        "eval_args": tfx.proto.EvalArgs(splits=[features.EVAL]),
+    }
+    tuner = None
+    if config.tune.enabled:
+        tuner = Tuner(
+            **learning,
+            tuner_fn="trainer.tuning.tuner_fn",
+            custom_config={**trainer_config, "tune": config.tune.model_dump(mode="json")},
+        )
+    trainer = Trainer(
+        **learning,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         run_fn="trainer.run.run_fn",
-        train_args=tfx.proto.TrainArgs(splits=[features.TRAIN]),
-        eval_args=tfx.proto.EvalArgs(splits=[features.EVAL]),
-        custom_config=run.custom_config(
-            TrainerSettings.model_validate(config.model_dump(include=TRAINER_SECTIONS)),
-            weights=sources.weights,
-            weights_sha256=sources.weights_sha256,
-            code=sources.code_digest,
-            checkpoints=work_dir.checkpoints,
-        ),
+        custom_config=trainer_config,
     )
     evaluator = tfx.components.Evaluator(
         examples=example_gen.outputs["examples"],
@@ -112,8 +152,10 @@ def create_pipeline(
         example_splits=[sources.judged_split],
     )
     steps = [example_gen, statistics_gen, schema_gen, example_validator, data_gate]
-    steps += [transform, trainer, evaluator]
-    if sources.is_trained or config.push.untrained:
+    steps += [*([frozen_features] if is_cached else []), transform]
+    steps += [tuner] if tuner else []
+    steps += [] if until_tuned else [trainer, evaluator]
+    if not until_tuned and (sources.is_trained or config.push.untrained):
         pusher = tfx.components.Pusher(
             model=trainer.outputs["model"],
             model_blessing=evaluator.outputs["blessing"],
@@ -160,8 +202,10 @@ def eval_config(config: Config) -> tfma.EvalConfig:
 
 def _metric_config(config: Config, metric: Metric) -> tfma.MetricConfig:
     bound = config.evaluate.thresholds.get(metric)
+    class_name, module = _METRIC_CLASSES[metric]
     return tfma.MetricConfig(
-        class_name=_TFMA_CLASSES[metric],
+        class_name=class_name,
+        module=module,
         config=json.dumps({"name": metric}),
         per_slice_thresholds=[] if bound is None else [_overall(bound)],
     )

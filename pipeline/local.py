@@ -1,6 +1,7 @@
 """The local run: the graph on TFX's LocalDagRunner, watched, judged and summed up."""
 
 import errno
+import io
 import logging
 import os
 import signal
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from tfx import v1 as tfx
 
 _LOGGER = logging.getLogger(__name__)
-_FREE_BYTES = 1_000_000_000
-_FREE_BYTES_AN_IMAGE = 1_000_000
 
 
 def run(
@@ -47,8 +46,14 @@ def run(
     preset: str,
     command: Sequence[str],
     accept_reason: str | None = None,
+    until_tuned: bool = False,
+    is_json: bool = False,
 ) -> int:
     """Take a data set to a pushed model; returns the exit code.
+
+    Args:
+      until_tuned: end after the Tuner.
+      is_json: print the summary as JSON, and nothing else.
 
     Raises:
       FrostlineError: the data set, the schema, the weights or the work directory is not fit for
@@ -57,15 +62,17 @@ def run(
     listing = preflight.check_data(data, span)
     preflight.check_schema(config, WorkDir(work_dir))
     weights = preflight.check_weights(config)
-    request = Request(config, preset, data, listing, command, weights, accept_reason)
-    free_bytes = _FREE_BYTES + _FREE_BYTES_AN_IMAGE * len(listing.files)
+    request = Request(config, preset, data, listing, command, weights, accept_reason, until_tuned)
+    free_bytes = preflight.free_bytes(config, listing, WorkDir(work_dir))
     with workdir.opened(work_dir.resolve(), free_bytes=free_bytes) as place:
-        return _run_in(place, request)
+        return _run_in(place, request, is_json=is_json)
 
 
-def _run_in(place: WorkDir, request: Request) -> int:
+def _run_in(place: WorkDir, request: Request, *, is_json: bool) -> int:
     run_dir = place.new_run()
-    with chatter.diverted(run_dir / account.LOG) as person, _terminated_like_ctrl_c():
+    with chatter.diverted(run_dir / account.LOG) as stream, _terminated_like_ctrl_c():
+        # A script reads JSON, and nobody the rest.
+        person = io.StringIO() if is_json else stream
         person.write(closing.opening(run_dir / account.LOG))
         person.flush()
         screen = display.choose(person)
@@ -73,11 +80,11 @@ def _run_in(place: WorkDir, request: Request) -> int:
         screen.close()
         try:
             result = account.sum_up(place, run_dir, request, attempt)
-            summary.write(run_dir, result)
+            written = summary.write(run_dir, result)
             place.point_latest_at(run_dir)
         except Exception as error:
             raise _full_disk(place, error) or error from None
-        person.write(closing.text(result, place.root))
+        stream.write(written.read_text() if is_json else closing.text(result, place.root))
     return result.exit_code
 
 
@@ -95,7 +102,7 @@ def _attempt(place: WorkDir, request: Request, screen: Display) -> Attempt:
     attempt = Attempt()
     try:
         _execute(place, request, screen, attempt)
-        attempt.end(_status(place))
+        attempt.end("tuned" if request.until_tuned else _status(place))
     except KeyboardInterrupt as interrupt:
         attempt.end("interrupted", interrupt)
     except DataRefusedError as error:
@@ -116,7 +123,12 @@ def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt
     from trainer import backbone
 
     model = request.config.model
-    backbone.check(request.weights.path, cut=model.cut, thaw_from=model.thaw_from)
+    backbone.check(
+        request.weights.path,
+        cut=model.cut,
+        thaw_from=model.thaw_from,
+        is_cached=request.config.train.base == "cached",
+    )
 
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
@@ -149,7 +161,14 @@ def _pipeline(place: WorkDir, request: Request, attempt: Attempt) -> "tfx.dsl.Pi
         place, model_name=config.push.model_name, made_from=sources.model_digest(config, found)
     )
     terms = judging.prepare(config, found, place, accept_reason=request.accept_reason)
-    return graph.create_pipeline(config, found, place, judging=terms, push_request=push_request)
+    return graph.create_pipeline(
+        config,
+        found,
+        place,
+        judging=terms,
+        push_request=push_request,
+        until_tuned=request.until_tuned,
+    )
 
 
 def _watched(log: StepLog, screen: Display) -> AbstractContextManager[None]:

@@ -9,8 +9,11 @@ from components.image_files import Listing
 from pipeline import schema
 from pipeline.config import Config
 from pipeline.workdir import WorkDir
-from trainer import weights
+from trainer import feature_room, weights
 from trainer.errors import WeightsError
+
+_FREE_BYTES = 1_000_000_000
+_FREE_BYTES_AN_IMAGE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,14 @@ def check_schema(config: Config, work_dir: WorkDir) -> None:
       ConfigError: it is missing or broken.
     """
     schema.curated(work_dir, config.gate.schema_file)
+
+
+def free_bytes(config: Config, listing: Listing, work_dir: WorkDir) -> int:
+    """The room that a run should find on the disk, for features that are not there yet, too."""
+    images = len(listing.files)
+    features = feature_room.estimate(config, images, keep=config.features.keep)
+    missing = max(0, features - feature_room.used_bytes(work_dir.features))
+    return _FREE_BYTES + _FREE_BYTES_AN_IMAGE * images + missing
 
 
 def check_weights(config: Config) -> Weights:

@@ -14,7 +14,15 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     # The transfer-learning recipe as the course teaches it, number by number.
     "course": {
         "image": {"size": 150, "scaling": "zero_to_one"},
-        "model": {"cut": "mixed7", "head": "flatten", "dense_units": 1024, "dropout": 0.2},
+        "model": {
+            "cut": "mixed7",
+            "head": "flatten",
+            "normalize": False,
+            "dense_units": 1024,
+            "dropout": 0.2,
+            "l2": 0.0,
+            "calibrate": False,
+        },
         "augment": {
             "enabled": True,
             "rotation_degrees": 40.0,
@@ -32,14 +40,15 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             "validation_steps": 50,
             "optimizer": "rmsprop",
             "learning_rate": 1e-4,
+            "learning_rate_schedule": "constant",
             "early_stopping_patience": 0,
         },
     },
     # Minutes on two cores, and an honest bar that a random base can clear too.
     SAMPLE: {
         "image": {"size": 150},
-        "model": {"cut": "mixed7", "head": "pooled"},
-        "train": {"epochs": 30, "batch_size": 32},
+        "model": {"cut": "mixed7"},
+        "train": {"batch_size": 32},
         "evaluate": {"thresholds": {"accuracy": {"min": 0.75}}},
         "push": {"untrained": True},
     },

@@ -16,7 +16,8 @@ from components.gates import Verdict
 from components.quarantine import IngestionCounts
 from pipeline.summary import Pushed
 from pipeline.workdir import WorkDir
-from trainer import features
+from trainer import calibration, feature_set, features
+from trainer.features import TRIALS
 
 _RUN_CONTEXT = "pipeline_run"
 _OUTPUT = mlmd.Event.OUTPUT
@@ -44,9 +45,19 @@ class Results:
         return gates.read(folder) if folder else None
 
     def training(self) -> dict[str, Any] | None:
-        """The training curves: `best_epoch`, and `epochs`, a row each."""
+        """The training curves: `best_epoch`, and `epochs`, a row each; and the calibration."""
         folder = self.model_run()
-        return json.loads((folder / "history.json").read_text()) if folder else None
+        if folder is None:
+            return None
+        history = json.loads((folder / "history.json").read_text())
+        calibrated = folder / calibration.FILE
+        found = json.loads(calibrated.read_text()) if calibrated.exists() else None
+        return {**history, "calibration": found}
+
+    def tuning(self) -> dict[str, Any] | None:
+        """What the Tuner found: `objective`, and `trials`, an object each, the best first."""
+        folder = self._folder("TunerResults")
+        return json.loads((folder / TRIALS).read_text()) if folder else None
 
     def model_run(self) -> Path | None:
         """The folder with curves, model summary and TensorBoard logs."""
@@ -142,18 +153,27 @@ def _pushes(work_dir: WorkDir, model_name: str) -> list[tuple[Path, str]]:
 
 
 def sweep(work_dir: WorkDir) -> None:
-    """Remove what a step that never finished has left half-written.
+    """Remove what a step that never finished has left half-written, and damaged features.
 
-    Call it only while holding the work directory: then no step is running.
+    TFX's cache does not serve a folder that is not there: that step runs again. Call it only while
+    holding the work directory: then no step is running.
     """
-    if work_dir.metadata.exists():
-        for execution in _store(work_dir).get_executions():
-            if execution.last_known_state in (mlmd.Execution.NEW, mlmd.Execution.RUNNING):
-                for folder in work_dir.artifacts.glob(f"*/*/{execution.id}"):
-                    shutil.rmtree(folder)
-    for version in work_dir.serving.glob("*/*"):
-        if not (version / "saved_model.pb").exists():
-            shutil.rmtree(version)
+    unfinished = _unfinished(work_dir) if work_dir.metadata.exists() else []
+    frozen = work_dir.artifacts.glob("FrozenFeatures/frozen/*")
+    damaged = [folder for folder in frozen if not feature_set.is_intact(folder)]
+    versions = work_dir.serving.glob("*/*")
+    half_pushed = [version for version in versions if not (version / "saved_model.pb").exists()]
+    for folder in {*unfinished, *damaged, *half_pushed}:
+        shutil.rmtree(folder)
+
+
+def _unfinished(work_dir: WorkDir) -> list[Path]:
+    return [
+        folder
+        for execution in _store(work_dir).get_executions()
+        if execution.last_known_state in (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
+        for folder in work_dir.artifacts.glob(f"*/*/{execution.id}")
+    ]
 
 
 def _store(work_dir: WorkDir) -> MetadataStore:

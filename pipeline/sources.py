@@ -66,7 +66,8 @@ def gather(data: str, listing: Listing, weights: Weights, *, test_fraction: floa
 
 def model_digest(config: Config, sources: Sources) -> str:
     """Digest of all that a model is made from."""
-    settings = config.model_dump_json(include={"data", *TrainerSettings.model_fields})
+    sections = {"data", *TrainerSettings.model_fields, *({"tune"} if config.tune.enabled else ())}
+    settings = config.model_dump_json(include=sections)
     return digests.of([settings, repr(sources)])
 
 

@@ -13,7 +13,7 @@ from components.gates import Gate
 from pipeline.steps import Step
 
 FILE = "summary.json"
-Status = Literal["pushed", "not_blessed", "not_pushed", "refused", "failed", "interrupted"]
+Status = Literal["pushed", "tuned", "not_blessed", "not_pushed", "refused", "failed", "interrupted"]
 _DISTRIBUTIONS = (
     "frostline",
     "tfx",
@@ -54,7 +54,10 @@ class Summary:
     data: `path`, `read`, `accepted`, `quarantined` (reason -> files), `accepted_by_split`,
       `accept_reason` (why a person accepts the data in spite of failed checks; may be empty)
     model: `weights`, `weights_sha256`, `untrained`
-    training: `best_epoch`, and `epochs`, a row each
+    tuning: `objective`, and `trials`, the best first: `number` in the order of drawing, `values`
+      (dotted name -> value), `val_loss`, `val_accuracy`, `epoch`, `seconds`
+    training: `best_epoch`, and `epochs`, a row each; `calibration`: `images`, `temperature`,
+      `threshold`, and `log_loss` and `expected_calibration_error` `before` and `after`
     evaluation: metric -> value, of the whole judged split
     evaluation_by_class: class -> metric -> value
     evaluation_by_slice: property (`format`, `brightness`, `sharpness` or `size`) -> word, such as
@@ -73,6 +76,7 @@ class Summary:
     log: str
     data: Mapping[str, Any]
     steps: Sequence[Step] = ()
+    tuning: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
     evaluation: Mapping[str, float] | None = None
     evaluation_by_class: Mapping[str, Mapping[str, float]] | None = None

@@ -5,8 +5,6 @@ from collections.abc import Collection, Mapping
 from components.gates import Gate
 from pipeline.config import Bound, Config
 
-_WORDS = {"accuracy": "accuracy", "log_loss": "log loss"}
-
 
 def judge(config: Config, evaluation: Mapping[str, float]) -> list[Gate]:
     """Hold each metric that has a threshold against it.
@@ -37,7 +35,7 @@ def weights_gate(config: Config, *, is_trained: bool) -> Gate:
 
 
 def _gate(metric: str, value: float | None, bound: Bound) -> Gate:
-    word = _WORDS[metric].capitalize()
+    word = metric.replace("_", " ").capitalize()
     limits = {name: limit for name, limit in bound.model_dump().items() if limit is not None}
     wanted = " and ".join(
         f"at {'least' if name == 'min' else 'most'} {limit:g}" for name, limit in limits.items()

@@ -72,6 +72,11 @@ class WorkDir:
         return self.root / "ingested"
 
     @property
+    def features(self) -> Path:
+        """What frozen bases have made of images, so that nothing is computed again."""
+        return self.root / "features"
+
+    @property
     def sample_data(self) -> Path:
         """The embedded sample, where a run asked for it."""
         return self.root / "sample_data"

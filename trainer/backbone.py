@@ -56,14 +56,25 @@ def build(*, size: int, weights: Path | None, cut: str, seed: int = 1) -> keras.
     return backbone
 
 
-def check(weights: Path | None, *, cut: str, thaw_from: str | None = None) -> None:
-    """Raise now what `build` and `thaw` would raise later; a second or two, at the smallest size.
+def check(
+    weights: Path | None, *, cut: str, thaw_from: str | None = None, is_cached: bool = False
+) -> None:
+    """Raise now what `build`, `thaw` and `frost_line` would raise later, at the smallest size.
+
+    Args:
+        weights: the pretrained weights; None is a random base.
+        cut: a layer's name.
+        thaw_from: a layer's name; None freezes everything.
+        is_cached: whether the features of what stays frozen are kept.
 
     Raises:
-        ConfigError: there is no layer `cut`, or nothing to thaw at `thaw_from`.
+        ConfigError: there is no layer `cut`, nothing to thaw at `thaw_from`, or nothing to keep.
         WeightsError: the file does not fit.
     """
-    thaw(build(size=_SMALLEST_SIZE, weights=weights, cut=cut), thaw_from)
+    base = build(size=_SMALLEST_SIZE, weights=weights, cut=cut)
+    thaw(base, thaw_from)
+    if is_cached:
+        frost_line(base, thaw_from)
 
 
 def thaw(backbone: keras.Model, thaw_from: str | None) -> list[keras.layers.Layer]:
@@ -96,6 +107,32 @@ def thaw(backbone: keras.Model, thaw_from: str | None) -> list[keras.layers.Laye
     for layer in backbone.layers:
         layer.trainable = layer in thawed
     return thawed
+
+
+def outline(cut: str) -> keras.Model:
+    """The layers up to the cut at the smallest size, with random weights: a second or two."""
+    return build(size=_SMALLEST_SIZE, weights=None, cut=cut)
+
+
+def frost_line(backbone: keras.Model, thaw_from: str | None) -> str:
+    """The last layer below which nothing is trained: a block's end, or the cut.
+
+    Raises:
+        ConfigError: no whole block lies below `thaw_from`.
+    """
+    names = [layer.name for layer in backbone.layers]
+    if thaw_from is None:
+        return names[-1]
+    # A block's end has no weights of its own, so that it may itself be where thawing starts.
+    frozen = names[: names.index(thaw_from) + 1] if thaw_from in names else []
+    blocks = [name for name in frozen if _BLOCK.fullmatch(name)]
+    if not blocks:
+        raise ConfigError(
+            f'model.thaw_from = "{thaw_from}" leaves no whole block of the base frozen, so that '
+            'there are no features to keep: thaw from a layer above "mixed0", or set '
+            'train.base = "live"'
+        )
+    return blocks[-1]
 
 
 def calibrate(backbone: keras.Model, images: tf.Tensor) -> None:

@@ -6,6 +6,7 @@ them and is replaced last: whoever is killed at any moment leaves a folder that 
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,9 +69,10 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Save the epoch, and whether it is the best one so far."""
         self.state = self.state.with_epoch(logs or {})
-        self._save(_weights_path(self.folder, epoch + 1))
+        saved = _weights_path(self.folder, epoch + 1)
+        self._save(saved)
         if self.state.best_epoch == epoch + 1:
-            self._save(self.folder / "best.weights.h5")
+            _link(saved, self.folder / "best.weights.h5")
         _replace_text(self.folder / "state.json", json.dumps(asdict(self.state)))
         _weights_path(self.folder, epoch).unlink(missing_ok=True)
         if self.state.is_out_of_patience(self.patience):
@@ -118,6 +120,17 @@ def restore_best(model: keras.Model, folder: Path) -> None:
 
 def _weights_path(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch}.weights.h5"
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name, which may be taken: what is written once need not be copied."""
+    unfinished = target.with_name(f"unfinished-{target.name}")
+    unfinished.unlink(missing_ok=True)
+    try:
+        unfinished.hardlink_to(source)
+    except OSError:  # A file system without links.
+        shutil.copyfile(source, unfinished)
+    unfinished.replace(target)
 
 
 def _replace_text(path: Path, text: str) -> None:

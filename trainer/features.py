@@ -33,6 +33,12 @@ PIXELS = "image/pixels"  # bytes: uint8, row-major [size, size, 3], RGB
 # The asset of Transform that lists the class names.
 LABEL_VOCABULARY = "labels"
 
+# What Trainer and Tuner are handed beside TFX's own inputs: the folder of the frozen features.
+FROZEN = "features"
+
+# What the Tuner leaves of all trials, beside TFX's own results.
+TRIALS = "trials.json"
+
 # Splits, with TFX's names. Evaluator judges TEST where there is one, else EVAL.
 TRAIN = "train"
 EVAL = "eval"

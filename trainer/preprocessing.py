@@ -1,4 +1,4 @@
-"""What Transform computes: the label vocabulary, and each image as the network sees it.
+"""What Transform computes: the label vocabulary, and where the base runs live, each image's pixels.
 
 TFX reloads this module, so it holds functions only.
 """
@@ -19,20 +19,21 @@ def preprocessing_fn(
 
     Args:
       inputs: feature name -> string [N, 1]; see `trainer.features`.
-      custom_config: `size`, width and height of the pixels.
+      custom_config: `size`, width and height of the pixels; None where features are frozen,
+        so that nobody needs pixels.
 
     Returns:
-      `image/pixels` (string [N], serialized uint8 [size, size, 3]), and the class name and
-      the digest of each image as they came. Class names are collected in the vocabulary
-      asset `labels`; the trainer sorts them, so that a class keeps its index when the
+      the class name and the digest of each image as they came, and `image/pixels` where they are
+      wanted (string [N], serialized uint8 [size, size, 3]). Class names are collected in the
+      vocabulary asset `labels`; the trainer sorts them, so that a class keeps its index when the
       frequencies change.
     """
     label = tf.squeeze(inputs[features.LABEL], axis=1)
     tft.vocabulary(label, vocab_filename=features.LABEL_VOCABULARY)
+    outputs = {features.LABEL: label, features.SHA256: tf.squeeze(inputs[features.SHA256], axis=1)}
+    if custom_config["size"] is None:
+        return outputs
     encoded = tf.squeeze(inputs[features.ENCODED], axis=1)
     pixels = images.pixels_from_bytes(encoded, int(custom_config["size"]))
-    return {
-        features.PIXELS: tf.map_fn(tf.io.serialize_tensor, pixels, fn_output_signature=tf.string),
-        features.LABEL: label,
-        features.SHA256: tf.squeeze(inputs[features.SHA256], axis=1),
-    }
+    serialized = tf.map_fn(tf.io.serialize_tensor, pixels, fn_output_signature=tf.string)
+    return {**outputs, features.PIXELS: serialized}

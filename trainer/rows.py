@@ -1,7 +1,7 @@
-"""Training rows on disk: written once, then read by index in any order, in flat memory.
+"""Pixels on disk: written once, then read by index in any order, in flat memory.
 
-A row is what the trained part of the network is fed: the features of an image where the base
-is cached, its pixels where the base runs live.
+A row is what the network is fed where its base runs live. Where the base is cached, rows are
+those of `trainer.feature_rows`.
 """
 
 from collections.abc import Iterable
@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from trainer.errors import DataError
+
+NO_IMAGE = "no image was left to train on; look at the quarantine of ImageExampleGen"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,16 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.order)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the inputs."""
+        return self.inputs.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row of inputs."""
+        return self.inputs.shape[1:]
 
     def take(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and labels at some positions: int64 [B] -> ([B, ...], float32 [B])."""
@@ -61,7 +73,7 @@ def write(path: Path, batches: Iterable[Batch]) -> Rows:
             keys.append(batch.keys)
             shape, dtype = batch.inputs.shape[1:], batch.inputs.dtype
     if not labels:
-        raise DataError("no image was left to train on; look at the quarantine of ImageExampleGen")
+        raise DataError(NO_IMAGE)
     return Rows(
         inputs=np.memmap(path, dtype=dtype, mode="r").reshape(-1, *shape),
         labels=np.concatenate(labels),

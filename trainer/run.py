@@ -9,8 +9,21 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import dataset, features, signatures, training
+from trainer import (
+    dataset,
+    feature_set,
+    features,
+    frozen_base,
+    model,
+    network,
+    precision,
+    search_space,
+    signatures,
+    training,
+)
+from trainer.served import Served
 from trainer.settings import TrainerSettings
+from trainer.training_rows import Examples
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -41,42 +54,79 @@ def run_fn(fn_args: "FnArgs") -> None:
 
     Args:
       fn_args: the files to train on, the transform graph, the folders to write to, and
-        `custom_config` as made by the function of that name.
+        `custom_config` as made by the function of that name, with the folder of the frozen
+        features as `features`; and KerasTuner's best hyperparameters, where a Tuner went before.
     """
     job = _job(fn_args)
     job.run_dir.mkdir(parents=True, exist_ok=True)
     classifier = training.train(job)
     size = job.settings.image.size
-    server = signatures.Server(classifier.whole, labels=job.labels, size=size)
+    server = signatures.Server(
+        _served(classifier, job),
+        labels=job.examples.labels,
+        size=size,
+        threshold=classifier.threshold,
+    )
     signatures.export(server, fn_args.serving_model_dir)
-    pictures = _pictures(job.eval_files, size=size, labels=job.labels)
-    signatures.write_warmup(fn_args.serving_model_dir, pictures, batch_sizes=WARMUP_BATCH_SIZES)
+    signatures.write_warmup(
+        fn_args.serving_model_dir, _pictures(job), batch_sizes=WARMUP_BATCH_SIZES
+    )
 
 
 def _job(fn_args: "FnArgs") -> training.Job:
     config = fn_args.custom_config
-    train_files, eval_files = _matching(fn_args.train_files), _matching(fn_args.eval_files)
-    key = json.dumps([config, train_files, eval_files], sort_keys=True)
-    transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    labels = transform.vocabulary_by_name(features.LABEL_VOCABULARY)
+    train_files, eval_files = matching(fn_args.train_files), matching(fn_args.eval_files)
+    settings = TrainerSettings.model_validate(config["settings"])
+    if fn_args.hyperparameters:
+        settings = search_space.with_hyperparameters(settings, fn_args.hyperparameters["values"])
+    key = json.dumps([config, settings.model_dump(), train_files, eval_files], sort_keys=True)
+    names = class_names(fn_args.transform_graph_path)
+    folder = config.get(features.FROZEN)
     return training.Job(
-        settings=TrainerSettings.model_validate(config["settings"]),
-        train_files=train_files,
-        eval_files=eval_files,
-        # Sorted, so that a class keeps its place when the frequencies change.
-        labels=sorted(label.decode() for label in labels),
+        settings=settings,
+        examples=Examples(train_files, eval_files, names),
+        features=None if folder is None else Path(folder),
         weights=None if config["weights"] is None else Path(config["weights"]),
         checkpoints=Path(config["checkpoints"]) / hashlib.sha256(key.encode()).hexdigest()[:16],
         run_dir=Path(fn_args.model_run_dir),
     )
 
 
-def _matching(patterns: Sequence[str]) -> list[str]:
+def _served(classifier: model.Classifier, job: training.Job) -> Served:
+    """The classifier with its base folded, as precise as the features that it was trained on."""
+    if job.features:
+        chosen = feature_set.read(job.features).base.precision
+    else:
+        chosen = precision.choose(job.settings.model.precision)
+    base = frozen_base.fold(network.base_of(classifier), job.settings, chosen)
+    chosen_model = job.settings.model
+    return Served(
+        base,
+        classifier.head,
+        is_pooled=chosen_model.head == "pooled",
+        both_sides=chosen_model.both_sides,
+    )
+
+
+def class_names(transform_graph_path: str) -> list[str]:
+    """The classes in the order of their labels."""
+    transform = tft.TFTransformOutput(transform_graph_path)
+    labels = transform.vocabulary_by_name(features.LABEL_VOCABULARY)
+    # Sorted, so that a class keeps its place when the frequencies change.
+    return sorted(label.decode() for label in labels)
+
+
+def matching(patterns: Sequence[str]) -> list[str]:
+    """The files that some patterns match, sorted."""
     return sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
 
 
-def _pictures(files: Sequence[str], *, size: int, labels: Sequence[str]) -> list[bytes]:
-    """A few real images as JPEG files, to warm a server up with."""
-    pixels, _, _ = next(iter(dataset.read(files, size=size, labels=labels).take(1)))
+def _pictures(job: training.Job) -> list[bytes]:
+    """A few real images as files, to warm a server up with."""
+    if job.features:
+        return feature_set.read(job.features).pictures()
+    examples = job.examples
+    found = dataset.read(examples.eval_files, size=job.settings.image.size, labels=examples.labels)
+    pixels, _, _ = next(iter(found.take(1)))
     count = min(len(pixels), max(WARMUP_BATCH_SIZES))
     return [tf.io.encode_jpeg(one).numpy() for one in pixels[:count]]

@@ -38,19 +38,35 @@ class ModelSettings(Frozen):
     """The base's layer whose output feeds the head."""
     head: Literal["pooled", "flatten"] = "pooled"
     """What happens to the cut's feature map: global average, or the whole map flattened."""
+    pooled_blocks: Annotated[int, Field(ge=1, le=11)] = 2
+    """With `pooled`: so many blocks are averaged side by side, the cut and the ones below it."""
+    both_sides: bool = False
+    """With `pooled`: score the mean features of an image and its mirror image. It takes twice the
+    forwards, and pays where images are smaller than 299 pixels."""
+    normalize: bool = True
+    """Centre the features, and divide those of a block by their common standard deviation."""
     dense_units: Annotated[int, Field(ge=0)] = 0
     """Units of a hidden relu layer; 0 leaves it out."""
-    dropout: Fraction = 0.2
+    dropout: Fraction = 0.0
     """Share of the inputs of the last layer that is dropped in training; 0 turns it off."""
+    l2: Annotated[float, Field(ge=0)] = 0.1
+    """Penalty on the squared weights of the last layer, shared out among the classes."""
+    calibrate: bool = True
+    """Fit a temperature, and for two classes a threshold, on the validation images."""
     thaw_from: str | None = None
     """Train the base's layers from this one up to the cut; batch norm stays frozen."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """What the frozen base computes in; `auto` takes what the device is quickest in."""
 
 
 class AugmentSettings(Frozen):
     """Random changes to training images, with ImageDataGenerator's meaning of each number."""
 
     enabled: bool = False
-    """Augment anew at every epoch; needs `train.base = "live"`."""
+    """With `train.base = "live"`, change each image anew at every epoch; with `cached`, see
+    `views`."""
+    views: Annotated[int, Field(ge=0, le=1000)] = 0
+    """With `cached`: changed views of each training image whose features are computed, once."""
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 40.0
     width_shift: Fraction = 0.2
     """Share of the width."""
@@ -70,7 +86,7 @@ class TrainSettings(Frozen):
     """`cached` runs the frozen base once an image; `live` runs it at every step."""
     mirror: bool = True
     """With `cached`: train on each image and on its mirror image."""
-    epochs: Positive = 30
+    epochs: Positive = 20
     batch_size: Positive = 64
     """Global batch size: shared out among the devices."""
     steps_per_epoch: Positive | None = None
@@ -79,9 +95,11 @@ class TrainSettings(Frozen):
     """Validation steps an epoch; unset, every image once."""
     optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    learning_rate_schedule: Literal["constant", "cosine"] = "cosine"
+    """`cosine` lets the learning rate fall to nearly nothing in the last epoch."""
     thaw_learning_rate: Annotated[float, Field(gt=0)] = 1e-5
     """Learning rate of the thawed layers."""
-    early_stopping_patience: Annotated[int, Field(ge=0)] = 5
+    early_stopping_patience: Annotated[int, Field(ge=0)] = 0
     """Epochs without a lower validation loss before training stops; 0 never stops early.
     The best epoch is kept either way."""
     seed: Annotated[int, Field(ge=0)] = 1
@@ -98,15 +116,21 @@ class TrainerSettings(Frozen):
     train: TrainSettings = TrainSettings()
 
     @model_validator(mode="after")
-    def _live_base_where_pixels_change(self) -> "TrainerSettings":
-        if self.train.base == "live":
-            return self
-        for key, is_set in (
-            ("augment.enabled", self.augment.enabled),
-            ("model.thaw_from", self.model.thaw_from is not None),
-        ):
-            if is_set:
-                raise ValueError(
-                    f'{key} needs the base to run at every step: set train.base = "live"'
-                )
+    def _cached_base_has_views_to_augment(self) -> "TrainerSettings":
+        if self.train.base == "cached" and self.augment.enabled and not self.augment.views:
+            raise ValueError(
+                "augment.enabled with a cached base needs changed views of each image: set "
+                'augment.views, to 8 for example, or train.base = "live" to change images at '
+                "every step"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _both_sides_are_pooled_features(self) -> "TrainerSettings":
+        is_pooled = self.model.head == "pooled" and self.model.thaw_from is None
+        if self.model.both_sides and not (is_pooled and self.train.base == "cached"):
+            raise ValueError(
+                "model.both_sides needs the frozen features of a pooled head: set "
+                'model.head = "pooled" and train.base = "cached", and no model.thaw_from'
+            )
         return self

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import keras
 import tensorflow as tf
@@ -9,16 +10,38 @@ import tensorflow as tf
 from trainer import features, images
 
 
+class Classifier(Protocol):
+    """Pixels uint8 [N, size, size, 3] -> scores float32 [N, 1] or [N, C]."""
+
+    @property
+    def variables(self) -> Sequence[keras.Variable]:
+        """All that it has learned and does not hold as constants."""
+        ...
+
+    def __call__(self, pixels: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Classify some images."""
+        ...
+
+
 class Server(tf.Module):
     """The classifier behind the signatures that TF Serving calls.
 
     Args:
-      classifier: uint8 [N, size, size, 3] -> float32 [N, 1] or [N, C].
+      classifier: a tf.Module or a Keras model.
       labels: class names, in the order of the classifier's outputs.
       size: width and height that the classifier takes, pixels.
+      threshold: the least score of the second of two classes at which it is the label; None: the
+        class with the highest score is.
     """
 
-    def __init__(self, classifier: keras.Model, *, labels: Sequence[str], size: int) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        labels: Sequence[str],
+        size: int,
+        threshold: float | None = None,
+    ) -> None:
         super().__init__(name="frostline")
         self.classifier = classifier
         # TF Serving restores what the graph's restore operation knows, which of Keras' own
@@ -26,6 +49,7 @@ class Server(tf.Module):
         self.variables_to_restore = [variable.value for variable in classifier.variables]
         self.labels = tf.constant(list(labels))
         self.size = size
+        self.threshold = threshold
 
     @tf.function(
         input_signature=[tf.TensorSpec([None], tf.string, name=features.INPUT_IMAGE_BYTES)]
@@ -43,14 +67,21 @@ class Server(tf.Module):
         return self.serve_images(tf.ensure_shape(parsed[features.ENCODED], [None]))
 
     def _answer(self, scores: tf.Tensor) -> dict[str, tf.Tensor]:
+        chosen = self._chosen(scores)
         return {
-            features.OUTPUT_LABEL: tf.gather(self.labels, tf.argmax(scores, axis=1)),
-            features.OUTPUT_SCORE: tf.reduce_max(scores, axis=1),
+            features.OUTPUT_LABEL: tf.gather(self.labels, chosen),
+            features.OUTPUT_SCORE: tf.gather(scores, chosen, batch_dims=1),
             features.OUTPUT_SCORES: scores,
             features.OUTPUT_CLASSES: tf.repeat(
                 self.labels[tf.newaxis], tf.shape(scores)[0], axis=0
             ),
         }
+
+    def _chosen(self, scores: tf.Tensor) -> tf.Tensor:
+        """The class that is the label: float32 [N, C] -> int64 [N]."""
+        if self.threshold is None:
+            return tf.argmax(scores, axis=1)
+        return tf.cast(scores[:, 1] >= self.threshold, tf.int64)
 
 
 def _class_scores(outputs: tf.Tensor) -> tf.Tensor:

@@ -2,40 +2,46 @@
 
 import heapq
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import backbone as backbones
-from trainer import checkpoints, curves, dataset, model, rows
+from trainer import (
+    checkpoints,
+    curves,
+    dataset,
+    feature_set,
+    frozen_base,
+    model,
+    network,
+    training_rows,
+)
 from trainer.devices import choose_strategy
+from trainer.feature_set import FeatureSet
+from trainer.network import Network
 from trainer.progress import Progress, report
-from trainer.settings import TrainerSettings
-
-CALIBRATION_IMAGES = 128
+from trainer.settings import AugmentSettings, TrainerSettings
+from trainer.training_rows import Examples, TrainingRows
 
 
 @dataclass(frozen=True)
 class Job:
     """What to train on, and where to keep what comes of it.
 
-    train_files, eval_files: gzipped TFRecords of transformed examples
-    labels: class names, in the order of the classifier's outputs
+    features: folder of the images' frozen features; None where the base runs at every step
     weights: the pretrained weights; None is a random base
     checkpoints: folder that outlives an interruption; no other training uses it
     run_dir: folder for curves, summary and TensorBoard logs
     """
 
     settings: TrainerSettings
-    train_files: Sequence[str]
-    eval_files: Sequence[str]
-    labels: Sequence[str]
+    examples: Examples
+    features: Path | None
     weights: Path | None
     checkpoints: Path
     run_dir: Path
@@ -45,28 +51,36 @@ def train(job: Job) -> model.Classifier:
     """Fit a classifier, or go on where an interrupted training of the same job stopped.
 
     The result has the weights of the best epoch. `job.run_dir` gets history.json, curves.png,
-    model.txt and TensorBoard logs.
+    calibration.json (where the settings ask for it), model.txt and TensorBoard logs.
 
     Raises:
       ConfigError: a layer or a device that the settings name is not there.
       WeightsError: the weights file does not fit.
       DataError: there is no example.
+      WorkDirError: the features are damaged.
     """
     settings = job.settings
     keras.utils.set_random_seed(settings.train.seed)
     # On a GPU, too, the same seed then gives the same curve.
     tf.config.experimental.enable_op_determinism()
+    features = feature_set.read(job.features) if job.features else None
+    class_count = len(job.examples.labels)
     with _precision(settings.train.precision):
         strategy = choose_strategy(settings.train.strategy)
         with strategy.scope():
-            classifier, thawed = _build(job)
-            trained = classifier.head if settings.train.base == "cached" else classifier.whole
-            model.compile_for_training(
-                trained, settings.train, class_count=len(job.labels), thawed=thawed
+            built = network.build(
+                settings,
+                weights=job.weights,
+                class_count=class_count,
+                features=features,
+                calibration_pixels=lambda: _calibration_pixels(job),
             )
-        _write_summary(job.run_dir / "model.txt", classifier.whole)
-        _fit(trained, classifier.encoder, job)
-    return classifier
+            model.compile_for_training(
+                built.trained, settings.train, class_count=class_count, thawed=built.thawed
+            )
+        _write_summary(job.run_dir / "model.txt", built.classifier.whole)
+        threshold = _fit(built, job, features)
+    return replace(built.classifier, threshold=threshold)
 
 
 @contextmanager
@@ -79,81 +93,41 @@ def _precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _build(job: Job) -> tuple[model.Classifier, list[keras.Variable]]:
-    settings = job.settings
-    base = backbones.build(
-        size=settings.image.size,
-        weights=job.weights,
-        cut=settings.model.cut,
-        seed=settings.train.seed,
-    )
-    if job.weights is None:
-        backbones.calibrate(base, _calibration_images(job))
-    layers = backbones.thaw(base, settings.model.thaw_from)
-    classifier = model.build(
-        base, image=settings.image, model=settings.model, class_count=len(job.labels)
-    )
-    return classifier, [variable for layer in layers for variable in layer.trainable_variables]
-
-
-def _calibration_images(job: Job) -> tf.Tensor:
-    """The training images with the smallest digests, scaled: whatever order they came in."""
-    examples = _examples(job, job.train_files).unbatch()
+def _calibration_pixels(job: Job) -> np.ndarray:
+    """The training images with the smallest digests: whatever order they came in."""
+    size = job.settings.image.size
+    examples = dataset.read(job.examples.train_files, size=size, labels=job.examples.labels)
     chosen = heapq.nsmallest(
-        CALIBRATION_IMAGES, examples.as_numpy_iterator(), key=lambda example: example[2]
+        frozen_base.CALIBRATION_IMAGES,
+        examples.unbatch().as_numpy_iterator(),
+        key=lambda example: example[2],
     )
-    factor, offset = model.images.scaling_constants(job.settings.image.scaling)
-    return tf.constant(np.stack([example[0] for example in chosen]) * factor + offset, tf.float32)
+    return np.stack([example[0] for example in chosen])
 
 
-def _examples(job: Job, files: Sequence[str]) -> tf.data.Dataset:
-    return dataset.read(files, size=job.settings.image.size, labels=job.labels)
-
-
-def _fit(trained: keras.Model, encoder: keras.Model, job: Job) -> None:
+def _fit(network: Network, job: Job, features: FeatureSet | None) -> float | None:
+    """Fit, calibrate and write down how it went; what comes back is the threshold."""
     job.checkpoints.mkdir(parents=True, exist_ok=True)
-    mirror = job.settings.train.mirror
-    with TemporaryDirectory(dir=job.run_dir, prefix="rows-") as scratch:
-        train_rows = rows.write(
-            Path(scratch, "train.bin"),
-            _batches(job, job.train_files, encoder, mirror=mirror, of="training"),
-        )
-        eval_rows = rows.write(
-            Path(scratch, "eval.bin"),
-            _batches(job, job.eval_files, encoder, mirror=False, of="validation"),
-        )
-        state = _fit_rows(trained, train_rows, eval_rows, job)
-    checkpoints.restore_best(trained, job.checkpoints)
+    with training_rows.opened(
+        job.examples, job.settings, features=features, feed=network.feed, scratch=job.run_dir
+    ) as found:
+        network.adapt(found.train)
+        state = _fit_rows(network, found, job)
+        checkpoints.restore_best(network.trained, job.checkpoints)
+        calibrated = network.calibrate(found.evaluation) if job.settings.model.calibrate else None
     curves.write(job.run_dir, state)
+    if calibrated:
+        calibrated.save(job.run_dir)
     shutil.rmtree(job.checkpoints)
+    return calibrated and calibrated.threshold
 
 
-def _batches(
-    job: Job, files: Sequence[str], encoder: keras.Model, *, mirror: bool, of: str
-) -> Iterator[rows.Batch]:
-    """What the trained part of the network is fed, with progress: features, or pixels."""
-    examples = _examples(job, files)
-    if job.settings.train.base == "cached":
-        batches = dataset.feature_batches(examples, encoder, mirror=mirror)
-        unit = f"{of} features"
-    else:
-        batches = dataset.pixel_batches(examples)
-        unit = f"{of} images"
-    done = 0
-    for batch in batches:
-        yield batch
-        done += len(batch.labels)
-        report(Progress(done=done, total=None, unit=unit))
-
-
-def _fit_rows(
-    trained: keras.Model, train_rows: rows.Rows, eval_rows: rows.Rows, job: Job
-) -> checkpoints.State:
-    settings = job.settings.train
+def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.State:
+    settings, trained = job.settings.train, network.trained
     state = checkpoints.read_state(job.checkpoints)
     checkpoints.restore_last(trained, job.checkpoints, state)
     steps = dataset.batch_count(
-        train_rows, batch_size=settings.batch_size, steps=settings.steps_per_epoch
+        found.epoch_rows, batch_size=settings.batch_size, steps=settings.steps_per_epoch
     )
     keeper = checkpoints.Checkpoints(
         job.checkpoints, state=state, patience=settings.early_stopping_patience
@@ -161,12 +135,20 @@ def _fit_rows(
     patience_is_out = state.is_out_of_patience(settings.early_stopping_patience)
     if patience_is_out or state.done >= settings.epochs:  # Interrupted when all was trained.
         return state
+    _speed_up(network, steps=steps)
+    live = network.feed.array == "pixels"
+    validation = settings.batch_size, settings.validation_steps
     trained.fit(
         dataset.training_batches(
-            train_rows, train=settings, augmentation=job.settings.augment, first_epoch=state.done
+            found.train,
+            train=settings,
+            # Frozen features are those of views that have been changed already.
+            augmentation=job.settings.augment if live else AugmentSettings(),
+            first_epoch=state.done,
+            epoch_rows=found.epoch_rows,
         ),
         validation_data=dataset.validation_batches(
-            eval_rows, batch_size=settings.batch_size, steps=settings.validation_steps
+            found.evaluation, *(validation if live else dataset.in_larger_batches(*validation))
         ),
         initial_epoch=state.done,
         epochs=settings.epochs,
@@ -175,12 +157,27 @@ def _fit_rows(
         callbacks=[
             checkpoints.SeededDropout(settings.seed),
             keeper,
+            *model.learning_rates(settings),
             keras.callbacks.TensorBoard(str(job.run_dir), write_graph=False),
             EpochProgress(epochs=settings.epochs, steps=steps),
         ],
         verbose=0,  # pyright: ignore[reportArgumentType]  Keras documents 0, and guesses a str
     )
     return keeper.state
+
+
+def _speed_up(network: Network, *, steps: int) -> None:
+    """Let Keras spend less on each step, as suits what is trained."""
+    trained = network.trained
+    # With several replicas TensorFlow finds a placeholder in Keras' loop over steps.
+    if trained.distribute_strategy.num_replicas_in_sync > 1 or network.thawed:
+        return
+    if network.feed.array == "pooled":
+        # A step of so small a head is over before Python has asked for the next one.
+        trained.steps_per_execution = dataset.steps_at_once(steps)
+    elif network.feed.array == "map":
+        # A flattened map has millions of weights: XLA goes over them once instead of many times.
+        trained.jit_compile = True
 
 
 class EpochProgress(keras.callbacks.Callback):

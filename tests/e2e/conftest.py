@@ -119,14 +119,16 @@ class Frostline:
         preset: str = "default",
         settings: Mapping[str, object] | None = None,
         environ: Mapping[str, str] | None = None,
+        command: str = "run",
+        arguments: Sequence[str] = (),
     ) -> Running:
-        """Start `frostline run` with quick settings, and those given."""
-        command = [self._command, "run", "--data", data, "--work-dir", work_dir]
-        command += ["--weights", weights, "--preset", preset]
+        """Start `frostline run`, or another command, with quick settings, and those given."""
+        words = [self._command, command, "--data", data, "--work-dir", work_dir, *arguments]
+        words += ["--weights", weights, "--preset", preset]
         for key, value in {**QUICK, **(settings or {})}.items():
-            command += ["--set", f"{key}={value}"]
-        words = [str(word) for word in command]
-        running = Running(words, work_dir, {**os.environ, **(environ or {})})
+            words += ["--set", f"{key}={value}"]
+        texts = [str(word) for word in words]
+        running = Running(texts, work_dir, {**os.environ, **(environ or {})})
         self._started.append(running)
         return running
 

@@ -143,7 +143,7 @@ def test_data_that_drifted_are_refused_before_any_training(drifted):
     end, summary = drifted
     assert (end.exit_code, summary["status"]) == (4, "refused")
     assert states(summary)["DataGate"] == "failed"
-    later = ("Transform", "Trainer", "Evaluator", "Pusher")
+    later = ("FrozenFeatures", "Transform", "Trainer", "Evaluator", "Pusher")
     assert {states(summary)[step] for step in later} == {"skipped"}
     assert failed(summary) == {"property_drift"}
 

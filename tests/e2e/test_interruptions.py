@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
-EPOCHS = 60
+EPOCHS = 200
 SECONDS_TO_STOP = 15
 
 

@@ -1,5 +1,7 @@
 """Other ways to train: three classes, the course's recipe, thawed layers, two devices."""
 
+import json
+
 import pytest
 
 pytestmark = pytest.mark.e2e
@@ -61,17 +63,38 @@ def test_course_augments_live_and_pushes(frostline, split_images, work_dir):
     assert "UNTRAINED" in run.stdout
 
 
-def test_thawed_layers_are_trained(frostline, split_images, made_weights, work_dir):
+@pytest.mark.parametrize("base", ["live", "cached"])
+def test_thawed_layers_are_trained(frostline, split_images, made_weights, work_dir, base):
     run = frostline.run(
         data=split_images,
         work_dir=work_dir,
         weights=made_weights,
-        settings={"model.thaw_from": "mixed1", "train.base": "live", "train.epochs": 3},
+        settings={"model.thaw_from": "mixed1", "train.base": base, "train.epochs": 3},
     )
+    assert ("FrozenFeatures" in run.states) == (base == "cached")
     assert run.exit_code in (0, 3), run.stdout + run.stderr
     assert run.states["Trainer"] == "ran"
     loss = [row["loss"] for row in run.summary["training"]["epochs"]]
     assert loss[-1] < loss[0]
+
+
+def test_changed_views_of_each_image_are_frozen_for_a_flatten_head(
+    frostline, split_images, made_weights, work_dir
+):
+    run = frostline.run(
+        data=split_images,
+        work_dir=work_dir,
+        weights=made_weights,
+        settings={
+            "augment.enabled": "true",
+            "augment.views": 3,
+            "model.head": "flatten",
+            "train.learning_rate": 1e-3,
+        },
+    )
+    check_pushed(run)
+    [index] = work_dir.glob("artifacts/FrozenFeatures/frozen/*/index.json")
+    assert json.loads(index.read_text())["account"]["rows"] == 40 * (2 + 3) + 16
 
 
 def test_two_devices_share_the_batches(frostline, split_images, made_weights, work_dir, tmp_path):

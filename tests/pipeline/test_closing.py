@@ -93,3 +93,33 @@ def test_long_run_is_told_in_minutes():
 
 def test_opening_names_the_log():
     assert "somewhere/run.log" in closing.opening(Path("somewhere/run.log"))
+
+
+TUNING = {
+    "objective": "val_loss",
+    "trials": [
+        {
+            "number": number,
+            "values": {"model.cut": cut, "model.dropout": 0.5},
+            "val_loss": loss,
+            "val_accuracy": 0.9,
+            "epoch": 3,
+            "seconds": 2.5,
+        }
+        for number, cut, loss in ((2, "mixed7", 0.125), (1, "mixed8", 0.25))
+    ],
+}
+
+
+def test_search_ends_with_its_trials_and_the_words_of_the_best():
+    said = text(status="tuned", tuning=TUNING, command=["frostline", "tune"])
+    assert "TUNED after 12.3 s: 2 trials, best val_loss 0.125; 0.25 with the settings as" in said
+    assert "--set model.cut=mixed7 --set model.dropout=0.5\n" in said
+    assert "PUSHED" not in said
+    assert "frostline predict" not in said
+
+
+def test_tuned_model_is_pushed_with_a_line_on_the_search():
+    said = text(pushed=Pushed("somewhere/w/serving/m/7", "7"), tuning=TUNING)
+    assert "PUSHED after" in said
+    assert "  tuned    2 trials, best val_loss 0.125" in said

@@ -158,7 +158,15 @@ def test_every_problem_is_told_at_once_one_line_each():
 
 def test_settings_that_contradict_each_other_are_refused():
     message = refusal("augment.enabled=true")
-    assert message.startswith("augment.enabled needs the base to run at every step")
+    assert message.startswith("augment.enabled with a cached base needs changed views")
+
+
+@pytest.mark.parametrize(
+    "other", ["model.head=flatten", "model.thaw_from=mixed7", "train.base=live"]
+)
+def test_both_sides_are_refused_where_no_pooled_features_are_frozen(other):
+    assert refusal("model.both_sides=true", other).startswith("model.both_sides needs the frozen")
+    assert resolved("model.both_sides=true").model.both_sides
 
 
 @pytest.mark.parametrize("override", ["train.epochs", "=5", "a.b=", "train..epochs=5", ".=1"])
@@ -194,6 +202,8 @@ def test_empty_thresholds_are_refused_where_the_section_is_made_too():
         ("accuracy", ".min=80"),
         ("log_loss", "={min=0.1}"),
         ("log_loss", ".max=0"),
+        ("expected_calibration_error", "={min=0.1}"),
+        ("expected_calibration_error", ".max=1"),
     ],
 )
 def test_bound_that_refuses_no_bad_model_or_every_model_is_refused(metric, bound):
@@ -265,3 +275,15 @@ def test_written_configuration_holds_every_setting():
 def test_configuration_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         resolved().train.epochs = 3
+
+
+def test_search_for_which_there_are_no_features_is_refused():
+    assert "--set train.base=cached" in refusal("train.base=live", "tune.enabled=true")
+    both = ("features.keep=head", 'tune.head=["flatten"]')
+    assert "--set features.keep=all" in refusal(*both, "tune.enabled=true")
+    assert resolved("train.base=live").tune.enabled is False
+
+
+def test_random_base_is_not_searched_for_a_cut():
+    said = refusal("model.weights=random", 'tune.cut=["mixed7"]', "tune.enabled=true")
+    assert "random weights" in said

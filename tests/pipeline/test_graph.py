@@ -18,6 +18,7 @@ STEPS = [
     "SchemaGen",
     "ExampleValidator",
     "DataGate",
+    "FrozenFeatures",
     "Transform",
     "Trainer",
     "Evaluator",
@@ -57,18 +58,29 @@ def judging():
 def created(graph, sources, judging, tmp_path):
     """Creates a pipeline and answers its steps by name."""
 
-    def create(settings=None, *, push_request="0 vanished", judge=None, **changes):
+    def create(
+        settings=None, *, push_request="0 vanished", judge=None, until_tuned=False, **changes
+    ):
         pipeline = graph.create_pipeline(
             Config.model_validate(settings or {}),
             replace(sources, **changes),
             WorkDir(tmp_path),
             judging=replace(judging, **(judge or {})),
             push_request=push_request,
+            until_tuned=until_tuned,
         )
         assert pipeline.enable_cache
+        assert compiled(pipeline)
         return {step.id: step for step in pipeline.components}
 
     return create
+
+
+def compiled(pipeline):
+    """What TFX's runner executes: it refuses steps that lead to none."""
+    from tfx.dsl.compiler.compiler import Compiler
+
+    return Compiler().compile(pipeline)
 
 
 def cache_key(step):
@@ -91,6 +103,81 @@ def test_every_step_is_there_in_order(created):
 def test_nothing_is_transformed_before_the_data_gate_has_judged(created):
     steps = created()
     assert steps["DataGate"] in steps["Transform"].upstream_nodes
+
+
+def test_nothing_is_frozen_before_the_data_gate_has_judged(created):
+    steps = created()
+    assert steps["DataGate"] in steps["FrozenFeatures"].upstream_nodes
+
+
+def test_trainer_is_fed_frozen_features(created):
+    steps = created()
+    assert (
+        steps["FrozenFeatures"].inputs["examples"] is steps["ImageExampleGen"].outputs["examples"]
+    )
+    assert steps["Trainer"].inputs["features"] is steps["FrozenFeatures"].outputs["frozen"]
+    assert "features" not in steps["Trainer"].exec_properties
+
+
+def test_nothing_is_frozen_where_the_base_runs_live(created):
+    steps = created({"train": {"base": "live"}, "augment": {"enabled": True}})
+    assert "FrozenFeatures" not in steps
+    assert "features" not in steps["Trainer"].inputs
+
+
+def test_tuner_is_there_only_where_it_is_wanted(created):
+    assert "Tuner" not in created()
+    assert "hyperparameters" not in created()["Trainer"].inputs
+    steps = created({"tune": {"enabled": True}})
+    assert list(steps) == [*STEPS[:7], "Tuner", *STEPS[7:], "Pusher"]
+    assert steps["Tuner"].inputs["features"] is steps["FrozenFeatures"].outputs["frozen"]
+    best = steps["Tuner"].outputs["best_hyperparameters"]
+    assert steps["Trainer"].inputs["hyperparameters"] is best
+
+
+def test_nothing_is_trained_or_pushed_where_the_run_ends_with_the_tuner(created):
+    steps = created({"tune": {"enabled": True}}, until_tuned=True)
+    assert list(steps) == [*STEPS[:7], "Tuner"]
+
+
+def test_search_is_part_of_what_the_tuner_is_keyed_by_and_of_no_other_step(created):
+    one, other = (created({"tune": {"enabled": True, "trials": trials}}) for trials in (3, 4))
+    assert cache_key(one["Tuner"]) != cache_key(other["Tuner"])
+    assert (
+        cache_key(one["Trainer"]) == cache_key(other["Trainer"]) == cache_key(created()["Trainer"])
+    )
+
+
+@pytest.mark.parametrize(("base", "size"), [("cached", None), ("live", 150)])
+def test_pixels_are_made_where_somebody_needs_them(created, base, size):
+    steps = created({"image": {"size": 150}, "train": {"base": base}})
+    config = json.loads(steps["Transform"].exec_properties["custom_config"])
+    assert config["size"] == size
+
+
+def test_features_are_kept_from_run_to_run(created, tmp_path):
+    properties = created()["FrozenFeatures"].exec_properties
+    assert properties["store"] == str(tmp_path / "features")
+
+
+@pytest.mark.parametrize(
+    ("section", "keys"),
+    [
+        ("train", {"epochs": 3}),
+        ("model", {"dropout": 0.4}),
+        ("evaluate", {}),
+        ("train", {"seed": 9}),
+    ],
+)
+def test_another_head_does_not_change_what_features_are_keyed_by(created, section, keys):
+    other = created({section: keys})["FrozenFeatures"]
+    assert cache_key(other) == cache_key(created()["FrozenFeatures"])
+
+
+def test_room_for_features_does_not_change_what_the_trainer_is_keyed_by(created):
+    other = created({"features": {"max_gigabytes": 7}})
+    assert cache_key(other["Trainer"]) == cache_key(created()["Trainer"])
+    assert cache_key(other["FrozenFeatures"]) != cache_key(created()["FrozenFeatures"])
 
 
 def test_data_gate_judges_by_what_came_before_it(created):
@@ -158,6 +245,23 @@ def test_image_statistics_are_on_and_know_which_feature_is_the_image(created):
     assert (feature["name"], feature["imageDomain"]) == ("image/encoded", {})
 
 
+def test_metrics_are_those_of_what_is_served(graph):
+    # TFMA can be imported once TFX is there, which the graph brings.
+    from tensorflow_model_analysis.metrics import metric_specs
+
+    config = graph.eval_config(Config())
+    keys = {
+        key
+        for computation in metric_specs.to_computations(list(config.metrics_specs), config)
+        for key in computation.keys
+    }
+    wanted = {"accuracy", "log_loss", "expected_calibration_error", "example_count"}
+    assert wanted <= {key.name for key in keys}
+    [spec] = config.metrics_specs
+    [accuracy] = [one for one in spec.metrics if one.class_name == "ServedAccuracy"]
+    assert accuracy.module == "components.served_metrics"
+
+
 def test_threshold_binds_the_whole_split_and_no_class(graph):
     [threshold] = thresholds(graph, {})["accuracy"]
     assert [spec.ByteSize() for spec in threshold.slicing_specs] == [0]
@@ -195,14 +299,18 @@ def test_new_terms_change_what_the_data_gate_is_keyed_by(created, judge):
     assert cache_key(created(judge=judge)["DataGate"]) != cache_key(created()["DataGate"])
 
 
-@pytest.mark.parametrize("step", ["ImageExampleGen", "Transform", "Trainer"])
+@pytest.mark.parametrize(
+    "step", ["ImageExampleGen", "Transform", "FrozenFeatures", "Tuner", "Trainer"]
+)
 def test_new_code_changes_what_the_step_is_keyed_by(created, step):
-    keys = {cache_key(created(code_digest=digest)[step]) for digest in ("1", "2")}
+    tuned = {"tune": {"enabled": True}}
+    keys = {cache_key(created(tuned, code_digest=digest)[step]) for digest in ("1", "2")}
     assert len(keys) == 2
 
 
-def test_new_weights_change_what_the_trainer_is_keyed_by(created):
-    keys = {cache_key(created(weights_sha256=digest)["Trainer"]) for digest in ("1", "2")}
+@pytest.mark.parametrize("step", ["FrozenFeatures", "Trainer"])
+def test_new_weights_change_what_the_step_is_keyed_by(created, step):
+    keys = {cache_key(created(weights_sha256=digest)[step]) for digest in ("1", "2")}
     assert len(keys) == 2
 
 

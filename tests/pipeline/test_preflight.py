@@ -2,8 +2,10 @@
 
 import pytest
 
+from components.image_files import ImageFile, Listing
 from pipeline import preflight
 from pipeline.config import Config
+from pipeline.workdir import WorkDir
 from trainer import weights
 from trainer.errors import DataError, WeightsError
 
@@ -71,3 +73,16 @@ def test_no_weights_to_be_had_falls_back_where_random_may_be_pushed(no_weights):
     found = preflight.check_weights(config("auto", untrained=True))
     assert found.path is None
     assert found.warning == "the base has RANDOM weights, because there is no network"
+
+
+def test_room_is_asked_for_features_that_are_not_there_yet(tmp_path):
+    listing, place = Listing((ImageFile("a", "a", "c", None),) * 1000), WorkDir(tmp_path)
+    sections = {"image": {"size": 150}, "model": {"cut": "mixed7"}, "train": {"mirror": False}}
+    config = Config.model_validate(sections)
+    live = Config.model_validate({**sections, "train": {"base": "live"}})
+    without = preflight.free_bytes(live, listing, place)
+    features = 1000 * (2 * 7 * 7 * 768 + 4 * (256 + 288 + 288 + 5 * 768))
+    assert preflight.free_bytes(config, listing, place) == without + features
+    place.features.mkdir()
+    (place.features / "segment").write_bytes(bytes(5000))
+    assert preflight.free_bytes(config, listing, place) == without + features - 5000

@@ -24,8 +24,10 @@ def test_course_preset_is_the_recipe_as_the_course_teaches_it():
     assert (config.image.size, config.image.scaling) == (150, "zero_to_one")
     assert (config.model.cut, config.model.head) == ("mixed7", "flatten")
     assert (config.model.dense_units, config.model.dropout) == (1024, 0.2)
+    assert (config.model.normalize, config.model.l2, config.model.calibrate) == (False, 0, False)
     assert config.model.thaw_from is None
     assert (config.train.optimizer, config.train.learning_rate) == ("rmsprop", 1e-4)
+    assert config.train.learning_rate_schedule == "constant"
     assert (config.train.batch_size, config.train.epochs) == (20, 100)
     assert (config.train.steps_per_epoch, config.train.validation_steps) == (100, 50)
     assert (config.train.base, config.train.early_stopping_patience) == ("live", 0)
@@ -34,6 +36,7 @@ def test_course_preset_is_the_recipe_as_the_course_teaches_it():
 def test_course_preset_augments_as_the_course_does():
     assert resolved("course").augment.model_dump() == {
         "enabled": True,
+        "views": 0,
         "rotation_degrees": 40.0,
         "width_shift": 0.2,
         "height_shift": 0.2,

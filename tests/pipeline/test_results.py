@@ -1,13 +1,11 @@
 """What is read from ML Metadata is the latest run's; what was never finished is swept away."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
 
 from components import quarantine
 from components.quarantine import IngestionCounts
-from pipeline.workdir import WorkDir
 
 pytestmark = pytest.mark.graph
 
@@ -17,75 +15,6 @@ def results():
     from pipeline import results
 
     return results
-
-
-@pytest.fixture
-def work_dir(tmp_path):
-    return WorkDir(tmp_path)
-
-
-class Recorder:
-    """Writes to ML Metadata what TFX's launcher would."""
-
-    def __init__(self, work_dir):
-        from ml_metadata.metadata_store import MetadataStore
-        from ml_metadata.proto import metadata_store_pb2 as mlmd
-        from tfx.orchestration import metadata
-
-        self.mlmd = mlmd
-        self.store = MetadataStore(
-            metadata.sqlite_metadata_connection_config(str(work_dir.metadata))
-        )
-
-    def run(self, name):
-        kind = self.store.put_context_type(self.mlmd.ContextType(name="pipeline_run"))
-        [context] = self.store.put_contexts([self.mlmd.Context(type_id=kind, name=name)])
-        return context
-
-    def execution(self, state="COMPLETE", *, custom_config=""):
-        kind = self.store.put_execution_type(self.mlmd.ExecutionType(name="step"))
-        last_known = self.mlmd.Execution.State.Value(state)
-        made = self.mlmd.Execution(type_id=kind, last_known_state=last_known)
-        made.custom_properties["custom_config"].string_value = custom_config
-        return self.store.put_executions([made])[0]
-
-    def output(self, context, type_name, uri, **properties):
-        """A step of the run `context` that put out an artifact; answers the artifact."""
-        execution = self.execution(custom_config=properties.pop("custom_config", ""))
-        kind = self.store.put_artifact_type(self.mlmd.ArtifactType(name=type_name))
-        made = self.mlmd.Artifact(type_id=kind, uri=str(uri))
-        for name, value in properties.items():
-            slot = "int_value" if isinstance(value, int) else "string_value"
-            setattr(made.custom_properties[name], slot, value)
-        [artifact] = self.store.put_artifacts([made])
-        self.put_out(context, execution, artifact)
-        return artifact
-
-    def push(self, folder, request):
-        """A Pusher's execution that pushed to `folder`."""
-        self.output(
-            self.run(request),
-            "PushedModel",
-            "p",
-            pushed=1,
-            pushed_destination=str(folder),
-            pushed_version=folder.name,
-            custom_config=json.dumps({"push_request": request}),
-        )
-
-    def put_out(self, context, execution, artifact):
-        event = self.mlmd.Event(
-            artifact_id=artifact, execution_id=execution, type=self.mlmd.Event.OUTPUT
-        )
-        self.store.put_events([event])
-        self.store.put_attributions_and_associations(
-            [], [self.mlmd.Association(execution_id=execution, context_id=context)]
-        )
-
-
-@pytest.fixture
-def recorder(work_dir):
-    return Recorder(work_dir)
 
 
 def test_before_the_first_run_each_question_is_answered_none(results, work_dir):
@@ -123,6 +52,13 @@ def test_pushed_model_is_named_with_its_version(results, work_dir, recorder):
     assert (pushed.path, pushed.version) == ("serving/m/7", "7")
 
 
+def test_trials_of_a_search_are_read_from_their_file(results, work_dir, recorder, tmp_path):
+    assert results.Results(work_dir).tuning() is None
+    (tmp_path / "trials.json").write_text('{"objective": "val_loss", "trials": []}')
+    recorder.output(recorder.run("1"), "TunerResults", tmp_path)
+    assert results.Results(work_dir).tuning() == {"objective": "val_loss", "trials": []}
+
+
 def test_counts_and_curves_are_read_from_their_files(results, work_dir, recorder, tmp_path):
     counts = IngestionCounts(3, 2, {"train": {"cold": 2}}, {"empty": 1})
     quarantine.write(tmp_path / "q", counts, [])
@@ -132,7 +68,14 @@ def test_counts_and_curves_are_read_from_their_files(results, work_dir, recorder
     recorder.output(run, "ModelRun", tmp_path)
     found = results.Results(work_dir)
     assert found.counts() == counts
-    assert found.training() == {"best_epoch": 1, "epochs": []}
+    assert found.training() == {"best_epoch": 1, "epochs": [], "calibration": None}
+
+
+def test_calibration_is_read_beside_the_curves(results, work_dir, recorder, tmp_path):
+    (tmp_path / "history.json").write_text('{"best_epoch": 1, "epochs": []}')
+    (tmp_path / "calibration.json").write_text('{"temperature": 0.5}')
+    recorder.output(recorder.run("1"), "ModelRun", tmp_path)
+    assert results.Results(work_dir).training()["calibration"] == {"temperature": 0.5}
 
 
 def test_evaluation_is_told_as_a_whole_by_class_and_by_property(

@@ -95,6 +95,8 @@ def test_what_trains_changes_the_model_digest_and_what_judges_does_not(data):
     assert digest({"data": {"eval_fraction": 0.3}}) != digest({})
     assert digest({}, replace(found, weights_sha256="other")) != digest({})
     assert digest({"evaluate": {"thresholds": {"log_loss": {"max": 1.0}}}}) == digest({})
+    assert digest({"tune": {"enabled": True}}) != digest({})
+    assert digest({"tune": {"trials": 3}}) == digest({})
 
 
 def test_relative_folder_is_resolved(data, monkeypatch):

@@ -223,6 +223,27 @@ def test_thawing_anew_forgets_what_was_thawed(backbone, base):
     assert len(base.trainable_weights) == 10
 
 
+@pytest.mark.parametrize(
+    ("thaw_from", "line"),
+    [(None, "mixed7"), ("mixed6", "mixed6"), ("conv2d_60", "mixed6"), ("activation_59", "mixed5")],
+)
+def test_frost_line_is_the_last_block_below_what_is_thawed(backbone, base, thaw_from, line):
+    assert backbone.frost_line(base, thaw_from) == line
+
+
+@pytest.mark.parametrize("name", ["conv2d_3", "max_pooling2d", "no_such_layer"])
+def test_no_frost_line_without_a_whole_block_below(backbone, base, name):
+    with pytest.raises(ConfigError, match=r'train\.base = "live"'):
+        backbone.frost_line(base, name)
+
+
+def test_check_refuses_to_keep_features_of_nothing(backbone, weights_path):
+    thawed = {"cut": "mixed1", "thaw_from": "conv2d_3"}
+    backbone.check(weights_path, **thawed)
+    with pytest.raises(ConfigError, match="leaves no whole block"):
+        backbone.check(weights_path, **thawed, is_cached=True)
+
+
 def test_batch_norm_of_a_thawed_base_stays_in_inference_mode(keras, backbone, base, images):
     backbone.thaw(base, "conv2d")
     norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]

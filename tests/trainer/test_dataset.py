@@ -2,7 +2,6 @@
 
 import hashlib
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -45,12 +44,16 @@ def pictures(files, tmp_path_factory):
     return rows.write(path, dataset.pixel_batches(examples))
 
 
-def batches(source, augmentation=PLAIN, *, first_epoch=0, **train):
+def batches(source, augmentation=PLAIN, *, first_epoch=0, epoch_rows=None, **train):
     settings = TrainSettings(**{"epochs": 3, "batch_size": 4, "seed": 1, **train})
     return [
         (inputs.numpy(), labels.numpy())
         for inputs, labels in dataset.training_batches(
-            source, train=settings, augmentation=augmentation, first_epoch=first_epoch
+            source,
+            train=settings,
+            augmentation=augmentation,
+            first_epoch=first_epoch,
+            epoch_rows=epoch_rows,
         )
     ]
 
@@ -91,22 +94,6 @@ def test_pixels_of_another_size_raise(files):
         list(dataset.read(files, size=SIZE + 1, labels=("cold", "warm")))
 
 
-def test_features_are_those_of_each_image_and_of_its_mirror_image(files, tmp_path):
-    examples = dataset.read(files, size=SIZE, labels=("cold", "warm"))
-    pixels = keras.Input((SIZE, SIZE, 3))
-    left_half = keras.layers.Cropping2D(((0, 0), (0, 38)))(pixels)
-    encoder = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(left_half))
-    plain = rows.write(tmp_path / "1", dataset.feature_batches(examples, encoder, mirror=False))
-    both = rows.write(tmp_path / "2", dataset.feature_batches(examples, encoder, mirror=True))
-    assert (len(plain), len(both)) == (10, 20)
-    # In digest order, each image is followed by its mirror image.
-    inputs, labels = both.take(np.arange(20))
-    alone, alone_labels = plain.take(np.arange(10))
-    assert np.array_equal(inputs[::2], alone)
-    assert not np.isclose(inputs[1::2], alone).all(axis=1).any()
-    assert labels.tolist() == np.repeat(alone_labels, 2).tolist()
-
-
 def test_each_epoch_holds_each_row_once_with_its_label(numbered):
     every = batches(numbered)
     assert [len(labels) for _, labels in every] == [4, 4, 2] * 3
@@ -138,6 +125,14 @@ def test_more_steps_than_the_data_fills_repeat_it(numbered):
         assert len(set(order[20:])) == 4
 
 
+def test_fewer_rows_an_epoch_than_there_are_take_others_each_time(numbered):
+    every = batches(numbered, epoch_rows=6, epochs=2)
+    assert [len(labels) for _, labels in every] == [4, 2] * 2
+    first, second = numbers(every[:2]), numbers(every[2:])
+    assert len(set(first)) == len(set(second)) == 6
+    assert set(first) != set(second)
+
+
 def test_fewer_steps_than_the_data_fills_take_other_rows_each_epoch(numbered):
     every = batches(numbered, steps_per_epoch=1, epochs=3)
     chosen = [set(numbers([batch])) for batch in every]
@@ -148,7 +143,7 @@ def test_fewer_steps_than_the_data_fills_take_other_rows_each_epoch(numbered):
 @pytest.mark.parametrize(("first_epoch", "steps"), [(1, None), (2, 1), (2, 6)])
 def test_later_epoch_is_what_it_is_in_the_full_run(pictures, first_epoch, steps):
     chosen = {"augmentation": CHANGING, "steps_per_epoch": steps}
-    per_epoch = dataset.batch_count(pictures, batch_size=4, steps=steps)
+    per_epoch = dataset.batch_count(len(pictures), batch_size=4, steps=steps)
     full, rest = batches(pictures, **chosen), batches(pictures, first_epoch=first_epoch, **chosen)
     assert len(full) == 3 * per_epoch
     assert_equal(full[first_epoch * per_epoch :], rest)
@@ -190,4 +185,17 @@ def test_validation_steps_take_the_first_batches(numbered):
 
 @pytest.mark.parametrize(("size", "steps", "count"), [(4, None, 3), (5, None, 2), (4, 7, 7)])
 def test_batches_of_an_epoch_are_counted(numbered, size, steps, count):
-    assert dataset.batch_count(numbered, batch_size=size, steps=steps) == count
+    assert dataset.batch_count(len(numbered), batch_size=size, steps=steps) == count
+
+
+@pytest.mark.parametrize(("steps", "at_once"), [(100, 50), (63, 21), (61, 1), (40, 40), (1, 1)])
+def test_an_epoch_is_cut_into_equal_parts_of_up_to_fifty_steps(steps, at_once):
+    assert dataset.steps_at_once(steps) == at_once
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [((20, 50), (200, 5)), ((64, 7), (64, 7)), ((20, None), (256, None)), ((300, 2), (300, 2))],
+)
+def test_rows_that_nothing_is_learned_from_come_in_larger_batches(asked, taken):
+    assert dataset.in_larger_batches(*asked) == taken

@@ -100,6 +100,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from trainer import training
 from trainer.devices import choose_strategy
 from trainer.settings import TrainerSettings
+from trainer.training_rows import Examples
 
 class Interrupter(logging.Handler):
     def emit(self, record):
@@ -115,9 +116,8 @@ def histories(strategy, *, interrupted):
             "model": {"cut": "mixed0", "dropout": 0.0},
             "train": {"base": "live", "batch_size": 8, "epochs": 2, "strategy": strategy},
         }),
-        train_files=sys.argv[2:],
-        eval_files=sys.argv[2:],
-        labels=["cold", "warm"],
+        examples=Examples(sys.argv[2:], sys.argv[2:], ["cold", "warm"]),
+        features=None,
         weights=None,
         checkpoints=run_dir / "checkpoints",
         run_dir=run_dir,

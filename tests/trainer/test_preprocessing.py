@@ -44,7 +44,10 @@ ROWS = [
 @pytest.fixture(scope="module")
 def transformed(tmp_path_factory):
     """(transformed rows by their digest, the transform graph)"""
-    folder = tmp_path_factory.mktemp("transform")
+    return transform(tmp_path_factory.mktemp("transform"), size=SIZE)
+
+
+def transform(folder, *, size):
     spec = {
         name: tf.io.FixedLenFeature([1], tf.int64 if name == features.HEIGHT else tf.string)
         for name in ROWS[0]
@@ -55,10 +58,10 @@ def transformed(tmp_path_factory):
         tft_beam.Context(temp_dir=str(folder / "scratch")),
     ):
         data = pipeline | beam.Create(ROWS)
-        (rows, _), transform = (data, metadata) | tft_beam.AnalyzeAndTransformDataset(
-            lambda inputs: preprocessing_fn(inputs, {"size": SIZE})
+        (rows, _), graph = (data, metadata) | tft_beam.AnalyzeAndTransformDataset(
+            lambda inputs: preprocessing_fn(inputs, {"size": size})
         )
-        _ = transform | tft_beam.WriteTransformFn(str(folder / "graph"))
+        _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
         kept = folder / "rows"
         _ = rows | beam.combiners.ToList() | beam.Map(lambda all: kept.write_bytes(dumps(all)))
     return {row[features.SHA256]: row for row in loads(kept.read_bytes())}, folder / "graph"
@@ -81,6 +84,17 @@ def test_label_and_digest_come_through_and_nothing_else(transformed):
         digest = row[features.SHA256][0]
         assert rows[digest].keys() == {features.PIXELS, features.LABEL, features.SHA256}
         assert rows[digest][features.LABEL] == row[features.LABEL][0]
+
+
+def test_no_pixels_are_made_where_nobody_needs_them(tmp_path):
+    rows, graph = transform(tmp_path, size=None)
+    names = {name for row in rows.values() for name in row}
+    assert names == {features.LABEL, features.SHA256}
+    served = tft.TFTransformOutput(str(graph)).transform_raw_features
+    kinds = {name: tf.int64 if name == features.HEIGHT else tf.string for name in ROWS[0]}
+    raw = {name: tf.zeros([1, 1], kind) for name, kind in kinds.items() if kind == tf.int64}
+    raw |= {name: tf.constant([[b"no image"]]) for name in kinds.keys() - raw.keys()}
+    assert set(served(raw)) == names
 
 
 def test_every_class_is_in_the_vocabulary_once(transformed):

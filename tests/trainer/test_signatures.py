@@ -116,6 +116,25 @@ def test_label_is_the_class_with_the_highest_score(exported, loaded):
     assert len(set(best)) > 1
 
 
+def test_threshold_decides_the_label_and_leaves_the_scores(exported, loaded, tmp_path):
+    model, labels, _ = exported
+    if len(labels) > 2:
+        pytest.skip("more than two classes have no threshold")
+    plain = served(loaded, FILES)
+    seconds = np.sort(plain["scores"][:, 1])
+    threshold = float(seconds[-2:].mean())  # above all but one of the images
+    assert (seconds[:-1] > 0.5).any()
+    server = signatures.Server(model, labels=labels, size=SIZE, threshold=threshold)
+    signatures.export(server, str(tmp_path))
+    answer = served(tf.saved_model.load(str(tmp_path)), FILES)
+    assert np.array_equal(answer["scores"], plain["scores"])
+    is_second = plain["scores"][:, 1] >= threshold
+    assert is_second.sum() == 1
+    assert answer["label"].tolist() == [labels[place].encode() for place in is_second.astype(int)]
+    expected = np.where(is_second, plain["scores"][:, 1], plain["scores"][:, 0])
+    assert answer["score"].tolist() == expected.tolist()
+
+
 def test_both_signatures_answer_alike(loaded):
     by_bytes, by_examples = served(loaded, FILES), served_examples(loaded, FILES)
     assert by_bytes.keys() == by_examples.keys()

@@ -14,21 +14,25 @@ import numpy as np
 import pytest
 
 from trainer import backbone, dataset, model, training
+from trainer.errors import WorkDirError
 from trainer.progress import Progress
 from trainer.settings import TrainerSettings
+from trainer.training_rows import Examples
 
 pytestmark = pytest.mark.graph
 
 SIZE = 75
 LABELS = ("cold", "warm")
+# A plain head: what comes out of a training is what its last epoch says.
+PLAIN = {"cut": "mixed0", "normalize": False, "l2": 0.0, "calibrate": False}
 CACHED = {
     "image": {"size": SIZE},
-    "model": {"cut": "mixed0"},
+    "model": PLAIN,
     "train": {"epochs": 3, "batch_size": 6, "learning_rate": 0.02, "early_stopping_patience": 0},
 }
 LIVE = {
     "image": {"size": SIZE},
-    "model": {"cut": "mixed0"},
+    "model": PLAIN,
     "augment": {"enabled": True},
     "train": {"base": "live", "epochs": 3, "batch_size": 6, "learning_rate": 0.02},
 }
@@ -53,7 +57,7 @@ def changed(settings, **sections):
 
 
 @pytest.fixture(scope="module")
-def make_job(make_images, write_examples, tmp_path_factory):
+def make_job(make_images, write_examples, freeze, tmp_path_factory):
     files = {}
 
     def written(classes):
@@ -67,11 +71,14 @@ def make_job(make_images, write_examples, tmp_path_factory):
     def make(settings, *, classes=LABELS):
         folder = tmp_path_factory.mktemp("job")
         shards = written(classes)
+        chosen = TrainerSettings.model_validate(settings)
+        files = {"train_files": shards, "eval_files": shards[:1]}
+        is_cached = chosen.train.base == "cached"
+        place = tmp_path_factory.getbasetemp() / f"frozen-{folder.name}"
         return training.Job(
-            settings=TrainerSettings.model_validate(settings),
-            train_files=shards,
-            eval_files=shards[:1],
-            labels=classes,
+            settings=chosen,
+            examples=Examples(**files, labels=classes),
+            features=freeze(place, chosen, **files) if is_cached else None,
             weights=None,
             checkpoints=folder / "checkpoints" / "key",
             run_dir=folder,
@@ -151,7 +158,9 @@ def assert_same(one, other):
 def eval_scores(finished):
     """float32 scores [N, C or 1] and labels int64 [N] of the validation images."""
     job = finished.job
-    [(pixels, labels, _)] = dataset.read(job.eval_files, size=SIZE, labels=job.labels)
+    [(pixels, labels, _)] = dataset.read(
+        job.examples.eval_files, size=SIZE, labels=job.examples.labels
+    )
     return finished.classifier.whole(pixels, training=False).numpy(), labels.numpy()
 
 
@@ -225,11 +234,12 @@ KILLED_TRAINING = """
 import json, logging, os, signal, sys
 from pathlib import Path
 from trainer.settings import TrainerSettings
+from trainer.training_rows import Examples
 from trainer import training
 
 class Killer(logging.Handler):
     def emit(self, record):
-        if record.progress.unit == "steps" and record.progress.done == int(sys.argv[2]):
+        if record.progress.unit == "steps" and record.progress.done >= int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
 
 logging.getLogger("frostline.progress").setLevel(logging.INFO)
@@ -237,6 +247,8 @@ logging.getLogger("frostline.progress").addHandler(Killer())
 job = json.loads(sys.argv[1])
 training.train(training.Job(
     settings=TrainerSettings.model_validate(job.pop("settings")),
+    examples=Examples(**job.pop("examples")),
+    features=Path(job.pop("features")),
     checkpoints=Path(job.pop("checkpoints")),
     run_dir=Path(job.pop("run_dir")),
     **job,
@@ -279,6 +291,40 @@ def test_thawed_kernels_learn_and_all_else_in_the_base_stays(live, make_job):
     above = {name for name in names[names.index("conv2d_9") :] if name.startswith("conv2d")}
     assert 1 < len(above) < sum(name.startswith("conv2d") for name in names)
     assert differing(base_of(live), thawed) == above
+
+
+def test_flatten_head_learns_from_frozen_maps(make_job):
+    flat = changed(CACHED, model={"head": "flatten"}, train={"learning_rate": 1e-3, "epochs": 4})
+    finished = train(make_job(flat))
+    scores, labels = eval_scores(finished)
+    assert ((scores[:, 0] > 0.5) == labels).mean() > 0.8
+
+
+def test_thawing_trains_above_the_features_and_leaves_what_is_below(make_job):
+    sections = {
+        "model": {"cut": "mixed1", "thaw_from": "mixed0"},
+        "train": {"thaw_learning_rate": 1e-3, "learning_rate": 1e-2},
+    }
+    frozen = train(make_job(changed(CACHED, model={"cut": "mixed1"}, train={"epochs": 1})))
+    finished = train(make_job(changed(CACHED, **sections)))
+    names = [layer.name for layer in base_of(finished).layers]
+    above = {name for name in names[names.index("mixed0") :] if name.startswith("conv2d")}
+    assert differing(base_of(frozen), base_of(finished)) == above
+    # The whole is what was trained: its loss from pixels is that of the best epoch.
+    scores, labels = eval_scores(finished)
+    loss = np.asarray(keras.losses.BinaryCrossentropy()(labels[:, None], scores))
+    best = min(row["val_loss"] for row in finished.history["epochs"])
+    assert loss.item() == pytest.approx(best, rel=2e-2, abs=1e-6)
+
+
+def test_damaged_features_stop_the_training(make_job):
+    job = make_job(CACHED)
+    [path] = job.features.glob("segments/*/pooled.bin")
+    content = bytearray(path.read_bytes())
+    content[10] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(WorkDirError, match="run the same command again"):
+        training.train(job)
 
 
 def test_mixed_precision_trains_with_scores_of_full_precision(make_job):
