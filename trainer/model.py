@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from trainer import images
+from trainer import fused, images
 from trainer.blocks import CHANNELS, Block, width
 from trainer.normalization import BlockNormalization
 from trainer.settings import ImageSettings, ModelSettings, TrainSettings
@@ -162,7 +162,7 @@ def learning_rates(train: TrainSettings) -> list[keras.callbacks.Callback]:
 
 def _optimizer(train: TrainSettings, thawed: Sequence[keras.Variable]) -> keras.Optimizer:
     classes: dict[str, type[keras.Optimizer]] = {
-        "rmsprop": keras.optimizers.RMSprop,
+        "rmsprop": fused.rmsprop(),
         "adam": keras.optimizers.Adam,
         "sgd": keras.optimizers.SGD,
     }

@@ -135,7 +135,7 @@ def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.St
     patience_is_out = state.is_out_of_patience(settings.early_stopping_patience)
     if patience_is_out or state.done >= settings.epochs:  # Interrupted when all was trained.
         return state
-    _speed_up(network, steps=steps)
+    trained.steps_per_execution = _steps_at_once(network, steps)
     live = network.feed.array == "pixels"
     validation = settings.batch_size, settings.validation_steps
     trained.fit(
@@ -166,18 +166,12 @@ def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.St
     return keeper.state
 
 
-def _speed_up(network: Network, *, steps: int) -> None:
-    """Let Keras spend less on each step, as suits what is trained."""
-    trained = network.trained
-    # With several replicas TensorFlow finds a placeholder in Keras' loop over steps.
-    if trained.distribute_strategy.num_replicas_in_sync > 1 or network.thawed:
-        return
-    if network.feed.array == "pooled":
-        # A step of so small a head is over before Python has asked for the next one.
-        trained.steps_per_execution = dataset.steps_at_once(steps)
-    elif network.feed.array == "map":
-        # A flattened map has millions of weights: XLA goes over them once instead of many times.
-        trained.jit_compile = True
+def _steps_at_once(network: Network, steps: int) -> int:
+    """Steps that TensorFlow takes before Python asks for more: a small head's are over at once."""
+    is_small = network.feed.array == "pooled"
+    # With several replicas, TensorFlow finds a placeholder in Keras' loop over steps.
+    is_alone = network.trained.distribute_strategy.num_replicas_in_sync == 1
+    return dataset.steps_at_once(steps) if is_small and is_alone else 1
 
 
 class EpochProgress(keras.callbacks.Callback):

@@ -154,6 +154,8 @@ def test_run_hands_over_what_was_asked_and_returns_its_exit_code(stand_in):
         "preset": "default",
         "command": ["frostline", *arguments],
         "accept_reason": None,
+        "until_tuned": False,
+        "is_json": False,
     }
 
 

@@ -14,7 +14,7 @@ import pytest
 pytestmark = pytest.mark.graph
 
 WAIT_SECONDS = 60.0
-SLOW_ROUNDS = 400
+SLOW_ROUNDS = 4000
 
 
 def until(is_so):
