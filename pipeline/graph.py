@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
 
 from components import statistics
@@ -91,19 +92,9 @@ def create_pipeline(
         accept_reason=judging.terms.accept_reason,
     )
     settings = TrainerSettings.model_validate(config.model_dump(include=TRAINER_SECTIONS))
-    frozen_features = FrozenFeatures(
-        examples=example_gen.outputs["examples"],
-        settings=relevant(
-            settings, keep=config.features.keep, is_random=not sources.is_trained
-        ).model_dump_json(),
-        keeping=config.features.model_dump_json(),
-        weights=str(sources.weights or ""),
-        weights_sha256=sources.weights_sha256,
-        code=sources.code_digest,
-        store=str(work_dir.features),
-    )
-    is_cached = config.train.base == "cached"
-    if is_cached:  # A step that is not in the pipeline must be nobody's neighbour.
+    frozen_features = None
+    if config.train.base == "cached":
+        frozen_features = _frozen_features(config, settings, sources, work_dir, example_gen)
         frozen_features.add_upstream_node(data_gate)
     transform = tfx.components.Transform(
         examples=example_gen.outputs["examples"],
@@ -111,7 +102,7 @@ def create_pipeline(
         preprocessing_fn="trainer.preprocessing.preprocessing_fn",
         # Where features are frozen, nobody needs pixels.
         custom_config={
-            "size": None if is_cached else config.image.size,
+            "size": None if frozen_features else config.image.size,
             "code": sources.code_digest,
         },
         # Statistics of pixels cost more than the pixels themselves and tell nothing.
@@ -128,7 +119,7 @@ def create_pipeline(
     learning = {
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
-        "features": frozen_features.outputs["frozen"] if is_cached else None,
+        "features": frozen_features.outputs["frozen"] if frozen_features else None,
         "train_args": tfx.proto.TrainArgs(splits=[features.TRAIN]),
         "eval_args": tfx.proto.EvalArgs(splits=[features.EVAL]),
     }
@@ -152,21 +143,11 @@ def create_pipeline(
         example_splits=[sources.judged_split],
     )
     steps = [example_gen, statistics_gen, schema_gen, example_validator, data_gate]
-    steps += [*([frozen_features] if is_cached else []), transform]
+    steps += [*([frozen_features] if frozen_features else []), transform]
     steps += [tuner] if tuner else []
     steps += [] if until_tuned else [trainer, evaluator]
     if not until_tuned and (sources.is_trained or config.push.untrained):
-        pusher = tfx.components.Pusher(
-            model=trainer.outputs["model"],
-            model_blessing=evaluator.outputs["blessing"],
-            push_destination=tfx.proto.PushDestination(
-                filesystem=tfx.proto.PushDestination.Filesystem(
-                    base_directory=str(work_dir.serving / config.push.model_name)
-                )
-            ),
-            custom_config={"push_request": push_request},
-        )
-        steps.append(pusher)
+        steps.append(_pusher(config, work_dir, trainer, evaluator, push_request))
     return tfx.dsl.Pipeline(
         pipeline_name=config.push.model_name,
         pipeline_root=str(work_dir.artifacts),
@@ -176,6 +157,41 @@ def create_pipeline(
             str(work_dir.metadata)
         ),
         beam_pipeline_args=beam_pipeline_args(config),
+    )
+
+
+def _frozen_features(
+    config: Config,
+    settings: TrainerSettings,
+    sources: Sources,
+    work_dir: WorkDir,
+    example_gen: BaseNode,
+) -> BaseNode:
+    return FrozenFeatures(
+        examples=example_gen.outputs["examples"],
+        settings=relevant(
+            settings, keep=config.features.keep, is_random=not sources.is_trained
+        ).model_dump_json(),
+        keeping=config.features.model_dump_json(),
+        weights=str(sources.weights or ""),
+        weights_sha256=sources.weights_sha256,
+        code=sources.code_digest,
+        store=str(work_dir.features),
+    )
+
+
+def _pusher(
+    config: Config, work_dir: WorkDir, trainer: BaseNode, evaluator: BaseNode, push_request: str
+) -> BaseNode:
+    return tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(
+                base_directory=str(work_dir.serving / config.push.model_name)
+            )
+        ),
+        custom_config={"push_request": push_request},
     )
 
 
