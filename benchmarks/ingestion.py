@@ -86,8 +86,11 @@ def _print_speed(data: Path, place: Path) -> None:
 
 def _print_processes(data: Path, count: int) -> None:
     command = [sys.executable, __file__, "--seconds-of", str(data), "--runner"]
-    ours, in_process = (count / float(_last_line([*command, runner])) for runner in RUNNERS)
-    _print(f"ingestion_images_per_second_by_processes_{count}_images", [(ours, in_process)])
+    rounds = []
+    for _ in range(ROUNDS):
+        ours, in_process = (count / float(_last_line([*command, runner])) for runner in RUNNERS)
+        rounds.append((ours, in_process))
+    _print(f"ingestion_images_per_second_by_processes_{count}_images", rounds)
 
 
 def _print_memory(few: Path, many: Path, count: int) -> None:

@@ -57,7 +57,7 @@ def schema_anomalies(
     """What ExampleValidator found.
 
     Args:
-      by_split: split -> TFDV's anomalies.
+      by_split: what a person calls a split -> TFDV's anomalies.
     """
     found = [
         f"{name} in {split}: {info.description.strip(' .')}"
@@ -138,7 +138,7 @@ def images_per_class(counts: IngestionCounts, settings: GateSettings) -> Gate:
     least = min(sizes.values())
     bound = settings.min_images_per_class
     short = [
-        f"class {label!r} has {size} in {split}"
+        f"class {label!r} has {size} in {counts.called(split)}"
         for (split, label), size in sorted(sizes.items(), key=lambda item: item[1])
         if size < bound
     ]
@@ -163,8 +163,8 @@ def class_imbalance(counts: IngestionCounts, settings: GateSettings) -> Gate:
     by_label = counts.accepted_by_split[split]
     small, *_, large = sorted(by_label, key=lambda label: by_label[label])
     sentence = (
-        f"In {split}, class {large!r} has {by_label[large]} images and {small!r} has "
-        f"{by_label[small]}: {ratios[split]:.1f} times as many."
+        f"In {counts.called(split)}, class {large!r} has {by_label[large]} images and {small!r} "
+        f"has {by_label[small]}: {ratios[split]:.1f} times as many."
     )
     return _most("class_imbalance", ratios[split], settings.max_class_imbalance, sentence)
 
@@ -173,19 +173,19 @@ def class_shares(counts: IngestionCounts, settings: GateSettings) -> list[Gate]:
     """Whether each class has its share of each split; no check where nothing is asked for."""
     least, most = settings.min_class_share, settings.max_class_share
     shares = {
-        (size / max(sum(counts.accepted_by_split[split].values()), 1), label, split)
+        (size / max(sum(counts.accepted_by_split[split].values()), 1), label, counts.called(split))
         for (split, label), size in _sizes(counts).items()
     }
     gates = []
     if least is not None:
-        share, label, split = min(shares)
-        sentence = f"Class {label!r} is {share:.1%} of {split}; a class needs {least:.1%}."
+        share, label, named = min(shares)
+        sentence = f"Class {label!r} is {share:.1%} of {named}; a class needs {least:.1%}."
         gates.append(
             Gate("min_class_share", share, {"min": least}, share >= least, sentence, step=STEP)
         )
     if most is not None:
-        share, label, split = max(shares)
-        sentence = f"Class {label!r} is {share:.1%} of {split}; a class may be {most:.1%}."
+        share, label, named = max(shares)
+        sentence = f"Class {label!r} is {share:.1%} of {named}; a class may be {most:.1%}."
         gates.append(_most("max_class_share", share, most, sentence))
     return gates
 
@@ -211,9 +211,10 @@ def near_duplicates_across_splits(counts: IngestionCounts, settings: GateSetting
     """Whether a model would be judged on images that look like those that it learned."""
     judged = sum(size for (split, _), size in _sizes(counts).items() if split != features.TRAIN)
     share = counts.near_duplicates / judged if judged else 0.0
+    train = counts.called(features.TRAIN)
     sentence = (
-        f"{counts.near_duplicates} of {judged} images outside train ({share:.1%}) look like one in "
-        "another split."
+        f"{counts.near_duplicates} of {judged} images outside {train} ({share:.1%}) look like one "
+        "in another split."
     )
     files = [" ~ ".join(pair) for pair in counts.near_duplicates_across_splits]
     bound = settings.max_near_duplicate_share
@@ -232,7 +233,8 @@ def distance(
 
     Args:
       check: the check's name.
-      distances: split and distance, of each feature that could be compared.
+      distances: what a person calls the split, and the distance, of each feature that could be
+        compared.
       limit: what a distance may be, chance apart.
       than: what the data were compared with, in words; None for the first data of all.
     """

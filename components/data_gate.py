@@ -58,8 +58,10 @@ def judge(evidence: Evidence, settings: GateSettings, *, find_files: FindFiles) 
       find_files: names the worst files where a check has failed.
     """
     expected, whose = evidence.classes_expected
+    called = evidence.counts.called
+    anomalies = {called(split): found for split, found in evidence.anomalies.items()}
     return [
-        data_checks.schema_anomalies(evidence.anomalies, settings),
+        data_checks.schema_anomalies(anomalies, settings),
         data_checks.changed_classes(
             _classes(evidence.statistics),
             expected,
@@ -81,13 +83,15 @@ def _distances(evidence: Evidence, settings: GateSettings, find_files: FindFiles
     now, before = evidence.statistics, evidence.accepted
     to_train = dict.fromkeys(now.keys() - {features.TRAIN}, now[features.TRAIN])
     accepted = "the last accepted data" if before else None
+    called = evidence.counts.called
+    train = called(features.TRAIN)
     for check, measure, others, limit, than in (
         ("mix_drift", drift.mixes, before, settings.max_mix_drift, accepted),
         ("property_drift", drift.properties, before, settings.max_property_drift, accepted),
-        ("mix_skew", drift.mixes, to_train, settings.max_mix_skew, features.TRAIN),
-        ("property_skew", drift.properties, to_train, settings.max_property_skew, features.TRAIN),
+        ("mix_skew", drift.mixes, to_train, settings.max_mix_skew, train),
+        ("property_skew", drift.properties, to_train, settings.max_property_skew, train),
     ):
-        found = _measured(measure, now, others)
+        found = [(called(split), each) for split, each in _measured(measure, now, others)]
         yield data_checks.distance(check, found, limit=limit, than=than, find_files=find_files)
 
 

@@ -48,6 +48,7 @@ def ingest(
         set_aside,
         alike=quarantine.look_alikes(accepted),
         splits=image_files.splits_of(listing.files, test_fraction=settings.test_fraction),
+        split_names=listing.split_names,
         ignored=listing.ignored,
         reused=sum(map(pieces.count_read, reused)),
     )

@@ -1,8 +1,8 @@
 """Which of some files are images to be read, and what their layout says of each."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from components import spans
 from components.splits import NAMES, SPLITS
@@ -51,15 +51,21 @@ class Listing:
 
     files: sorted by name
     ignored: files left out: hidden ones, those of the system, those outside any class folder
+    split_names: what the data call their splits, of those that they name: `eval` -> `validation`
     """
 
     files: tuple[ImageFile, ...]
     ignored: int = 0
+    split_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def spans(self) -> tuple[int, ...]:
         """The spans that the files came with, in order."""
         return tuple(sorted({file.span for file in self.files if file.span is not None}))
+
+    def called(self, split: str) -> str:
+        """What a person calls a split."""
+        return self.split_names.get(split, split)
 
     def count(self) -> int | None:
         """How many images there may be; None where only TFRecords know."""
@@ -101,7 +107,9 @@ def arranged(
     chosen, unwanted = _spans(shown, wanted=span, data=data)
     files = [file for number in chosen for file in _of_layout(chosen[number])]
     files.sort(key=lambda file: file.name)
-    return Listing(tuple(files), total - len(files) - unwanted)
+    named = sorted({file.split for file in files if file.split})
+    names = {split: _called(split, files) for split in named}
+    return Listing(tuple(files), total - len(files) - unwanted, names)
 
 
 def splits_of(files: Sequence[ImageFile], *, test_fraction: float = 0.0) -> list[str]:
@@ -126,14 +134,15 @@ def check(listing: Listing, data: str) -> Listing:
         if split not in splits:
             raise DataError(
                 f"the data set {data} has no {'train' if split == TRAIN else 'validation'} "
-                f"folder beside {_called(splits[0], files)!r}; expected {LAYOUTS}"
+                f"folder beside {listing.called(splits[0])!r}; expected {LAYOUTS}"
             )
     if listing.count() is not None:
-        _check_classes(files, data)
+        _check_classes(listing, data)
     return listing
 
 
-def _check_classes(files: Sequence[ImageFile], data: str) -> None:
+def _check_classes(listing: Listing, data: str) -> None:
+    files = listing.files
     labels = sorted({file.label for file in files})
     if len(labels) == 1:
         raise DataError(
@@ -148,7 +157,7 @@ def _check_classes(files: Sequence[ImageFile], data: str) -> None:
         for label in labels:
             if not counts[split, label]:
                 raise DataError(
-                    f"class {label!r} has no image in {_called(split, files)!r} of {data}; add "
+                    f"class {label!r} has no image in {listing.called(split)!r} of {data}; add "
                     "some, or remove the class from the other splits (classes found: "
                     f"{', '.join(labels)})"
                 )

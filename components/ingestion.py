@@ -73,34 +73,36 @@ def to_example(
 ) -> bytes:
     """The serialized Example of an image; its features are named in `trainer.features`."""
 
-    def text(value: str) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
-
-    def number(value: int) -> tf.train.Feature:
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-
-    def real(value: float) -> tf.train.Feature:
-        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
-
-    content = tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded]))
-    feature = {
-        features.ENCODED: content,
-        features.FORMAT: text(image.format),
-        features.HEIGHT: number(image.height),
-        features.WIDTH: number(image.width),
-        features.FILENAME: text(name),
-        features.SHA256: text(image.sha256),
-        features.LABEL: text(label),
-        features.BYTES: number(len(encoded)),
-        features.ASPECT: real(measured.aspect),
-        features.BRIGHTNESS: real(measured.brightness),
-        features.CONTRAST: real(measured.contrast),
-        features.SHARPNESS: real(measured.sharpness),
-        features.COLOURFULNESS: real(measured.colourfulness),
-    }
     words = buckets.of(measured, height=image.height, width=image.width)
-    feature |= {bucket: text(word) for bucket, word in words.items()}
-    example = tf.train.Example(features=tf.train.Features(feature=feature))
+    texts = {
+        features.FORMAT: image.format,
+        features.FILENAME: name,
+        features.SHA256: image.sha256,
+        features.LABEL: label,
+        **words,
+    }
+    whole = {
+        features.HEIGHT: image.height,
+        features.WIDTH: image.width,
+        features.BYTES: len(encoded),
+    }
+    real = {
+        features.ASPECT: measured.aspect,
+        features.BRIGHTNESS: measured.brightness,
+        features.CONTRAST: measured.contrast,
+        features.SHARPNESS: measured.sharpness,
+        features.COLOURFULNESS: measured.colourfulness,
+    }
+    # Filled in place: messages that are put into others are copied, and the bytes with them.
+    example = tf.train.Example()
+    feature = example.features.feature
+    feature[features.ENCODED].bytes_list.value.append(encoded)
+    for key, text in texts.items():
+        feature[key].bytes_list.value.append(text.encode())
+    for key, number in whole.items():
+        feature[key].int64_list.value.append(number)
+    for key, number in real.items():
+        feature[key].float_list.value.append(number)
     return example.SerializeToString(deterministic=True)
 
 

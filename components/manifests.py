@@ -32,6 +32,7 @@ def read(manifest: str) -> Listing:
     rows = _json_rows(text, manifest) if is_json else _csv_rows(text, manifest)
     files: list[ImageFile] = []
     line_of: dict[str, int] = {}
+    split_names: dict[str, str] = {}
     for line, row in rows:
         place = f"{manifest}, line {line}"
         file = _file(row, manifest=manifest, place=place)
@@ -39,7 +40,10 @@ def read(manifest: str) -> Listing:
             raise DataError(f"{place}: {file.name!r} is named in line {line_of[file.path]} already")
         line_of[file.path] = line
         files.append(file)
-    return Listing(tuple(sorted(files, key=lambda file: file.name)))
+        if file.split:
+            split_names.setdefault(file.split, row["split"].strip())
+    in_order = sorted(files, key=lambda file: file.name)
+    return Listing(tuple(in_order), split_names=split_names)
 
 
 def _text(manifest: str) -> str:
@@ -124,6 +128,7 @@ def _file(row: Mapping[str, Any], *, manifest: str, place: str) -> ImageFile:
 
 def _path(path: str, manifest: str) -> str:
     """Where an image is: as it stands, or beside the manifest."""
+    path = storage.plain(path)
     if storage.is_remote(path):
         return path
     if storage.is_remote(manifest):

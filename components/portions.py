@@ -13,8 +13,9 @@ from components.pieces import Piece
 from components.settings import IngestionSettings
 from trainer.progress import Progress, report
 
-# More files than these in one TFRecord file would leave other workers idle.
-_MOST_FILES_A_SHARD = 2000
+# More files than these in one TFRecord file would leave other workers idle: 20,000 files are 20
+# portions, and Beam deals them out evenly before any is read.
+_MOST_FILES_A_SHARD = 1000
 
 
 class Ingest(beam.PTransform):

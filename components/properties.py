@@ -76,8 +76,8 @@ def _colourfulness(thumbnail: np.ndarray) -> float:
 def _mean_and_deviation(values: np.ndarray) -> tuple[float, float]:
     """Exact where all values are the same, and several times quicker than NumPy's own."""
     first = values[0, 0]
-    above = values - first
-    mean = above.mean()
+    above = (values - first).ravel(order="K")
+    mean = above.sum() / above.size
     above -= mean
     above *= above
-    return float(first) + float(mean), math.sqrt(above.mean())
+    return float(first) + float(mean), math.sqrt(above.sum() / above.size)

@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from components import near_duplicates
@@ -14,6 +14,12 @@ from trainer.features import TRAIN
 COUNTS_FILE = "counts.json"
 QUARANTINE_FILE = "quarantine.jsonl"
 MOST_DUPLICATES = 100
+
+_MOVE = "move some from another split"
+_SHARE_OUT = (
+    "change how many go to `eval` and `test` with --set data.eval_fraction=... and "
+    "data.test_fraction=..."
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class IngestionCounts:
     near_duplicates: images outside `train` that look like one in another split
     near_duplicates_across_splits: names of two such images, the most alike first; the first
       `MOST_DUPLICATES`
+    split_names: what the data call their splits, of those that they name: split -> name
     """
 
     read: int
@@ -83,6 +90,11 @@ class IngestionCounts:
     duplicates_across_splits: tuple[tuple[str, str], ...] = ()
     near_duplicates: int = 0
     near_duplicates_across_splits: tuple[tuple[str, str], ...] = ()
+    split_names: dict[str, str] = field(default_factory=dict)
+
+    def called(self, split: str) -> str:
+        """What a person calls a split."""
+        return self.split_names.get(split, split)
 
 
 def look_alikes(accepted: Sequence[Accepted]) -> list[Pair]:
@@ -102,6 +114,7 @@ def count(
     *,
     alike: Sequence[Pair],
     splits: Sequence[str],
+    split_names: Mapping[str, str],
     ignored: int = 0,
     reused: int = 0,
 ) -> IngestionCounts:
@@ -112,7 +125,7 @@ def count(
       set_aside: the other files.
       alike: those of the images that look alike; see `look_alikes`.
       splits: those that there should be.
-      ignored, reused: see `IngestionCounts`.
+      split_names, ignored, reused: see `IngestionCounts`.
     """
     images: Counter[tuple[str, str]] = Counter()
     duplicates = Duplicates()
@@ -136,6 +149,7 @@ def count(
         near_duplicates_across_splits=tuple(
             (pair.first.name, pair.second.name) for pair in alike[:MOST_DUPLICATES]
         ),
+        split_names=dict(split_names),
     )
 
 
@@ -202,14 +216,14 @@ def check(counts: IngestionCounts, *, min_images_per_class: int) -> None:
             "two or more"
         )
     short = [
-        f"class {label!r} has {number} in split {split!r}"
+        f"class {label!r} has {number} in {counts.called(split)!r}"
         for split, by_label in counts.accepted_by_split.items()
         for label, number in by_label.items()
         if number < min_images_per_class
     ]
     if short:
+        is_settled = counts.split_names.keys() >= counts.accepted_by_split.keys()
         raise DataError(
             f"too few readable images: {'; '.join(short)}; data.min_images_per_class asks for "
-            f"{min_images_per_class}. Add images, or change how many go to `eval` with "
-            "--set data.eval_fraction=... and data.test_fraction=..."
+            f"{min_images_per_class}. Add images, or {_MOVE if is_settled else _SHARE_OUT}"
         )

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
+from urllib.parse import unquote
 
 from trainer.errors import DataError
 
 Kind = Literal["file", "zip", "tar", "tfrecord"]
+
+_FILE = "file://"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,13 @@ class Entry:
 def is_remote(path: str) -> bool:
     """Whether the path is a URL, as `gs://bucket/photos` is."""
     return "://" in path
+
+
+def plain(path: str) -> str:
+    """The local path that a `file://` URL names, which Beam does not know; else what was given."""
+    if not path.lower().startswith(_FILE):
+        return path
+    return unquote(path[len(_FILE) :].removeprefix("localhost"))
 
 
 def folder(path: str) -> list[Entry] | None:

@@ -58,7 +58,8 @@ def _summed(rows: np.ndarray, cells: int) -> np.ndarray:
     """Sum three evenly spread rows for each of `cells` parts: uint16 [cells, ...]."""
     samples = cells * _TAPS
     centres = (2 * np.arange(samples) + 1) * len(rows) // (2 * samples)
-    total = rows[centres[::_TAPS]].astype(np.uint16)
+    # `take` copies whole rows; picking by index walks through them.
+    total = rows.take(centres[::_TAPS], axis=0).astype(np.uint16)
     for tap in range(1, _TAPS):
-        total += rows[centres[tap::_TAPS]]
+        total += rows.take(centres[tap::_TAPS], axis=0)
     return total

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias
 
-from components import spans
+from components import spans, storage
 from pipeline.presets import DEFAULT, PRESETS, SAMPLE
 from pipeline.serving import arguments as serve_arguments
 
@@ -94,7 +94,7 @@ def _add_tune(commands: Commands) -> None:
 def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--data",
-        type=_not_empty,
+        type=_data,
         metavar="DIR|FILE|URL",
         help="images: DIR/<class>/* or DIR/{train,validation[,test]}/<class>/*, a zip or tar of "
         "such folders, a CSV or JSONL manifest (path,label[,split][,group]), or TFRecords in "
@@ -137,7 +137,7 @@ def _add_data(commands: Commands) -> None:
         allow_abbrev=False,
     )
     data.set_defaults(command="data", weights=None)
-    data.add_argument("data", type=_not_empty, metavar="DIR|FILE|URL", help="as --data of run")
+    data.add_argument("data", type=_data, metavar="DIR|FILE|URL", help="as --data of run")
     data.add_argument("--span", type=_span, metavar="latest|N|N..M", help="as --span of run")
     data.add_argument(
         "--sheet",
@@ -258,10 +258,10 @@ def _add_gc(commands: Commands) -> None:
     )
 
 
-def _not_empty(text: str) -> str:
+def _data(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("should name a folder, a file or a URL")
-    return text
+    return storage.plain(text)
 
 
 def _reason(text: str) -> str:

@@ -118,7 +118,12 @@ def build(data: str, scan: Scan, config: Config) -> DataReport:
     alike = quarantine.look_alikes(accepted)
     splits = image_files.splits_of(scan.listing.files, test_fraction=config.data.test_fraction)
     counts = quarantine.count(
-        accepted, set_aside, alike=alike, splits=splits, ignored=scan.listing.ignored
+        accepted,
+        set_aside,
+        alike=alike,
+        splits=splits,
+        split_names=scan.listing.split_names,
+        ignored=scan.listing.ignored,
     )
     pairs = _look_alikes(scan.images, alike)
     stops = data_problems.stops(data, scan.listing, counts, set_aside, config)

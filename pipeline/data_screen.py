@@ -72,7 +72,8 @@ def _classes(report: DataReport) -> Table:
     by_split = report.counts.accepted_by_split
     labels = list(next(iter(by_split.values())))
     totals = {label: sum(by_label[label] for by_label in by_split.values()) for label in labels}
-    table = _table("class", *by_split, *(["all"] if len(by_split) > 1 else []))
+    names = map(report.counts.called, by_split)
+    table = _table("class", *names, *(["all"] if len(by_split) > 1 else []))
     table.add_column("")
     for label in _chosen(totals):
         if label is None:

@@ -93,15 +93,16 @@ def _sections(report: DataReport, scan: Scan) -> Iterator[Section]:
     of_all = f"{len(shown)} of {len(refused):,} files" if len(refused) > len(shown) else "all files"
     yield Section(f"Set aside ({of_all})", shown)
     by_name = {image.name: image for image in scan.images}
+    called = report.counts.called
     pairs = report.counts.duplicates_across_splits[:_MOST_PAIRS]
     same = [
-        Tile(by_name[name].file, f"{by_name[name].split} · same bytes")
+        Tile(by_name[name].file, f"{called(by_name[name].split)} · same bytes")
         for pair in pairs
         for name in pair
     ]
     yield Section("Same bytes in different splits", same, is_paired=True)
     alike = [
-        Tile(image.file, f"{image.split} · {pair.distance} of 63 bits differ")
+        Tile(image.file, f"{called(image.split)} · {pair.distance} of 63 bits differ")
         for pair in report.look_alikes[:_MOST_PAIRS]
         for image in (pair.first, pair.second)
     ]

@@ -265,3 +265,29 @@ def test_nothing_to_compare_with_passes_and_says_so(than, said):
     gate = data_checks.distance("mix_drift", [], limit=0.1, than=than, find_files=no_files)
     assert (gate.value, gate.passed) == (None, True)
     assert said in gate.sentence
+
+
+NAMED = {"split_names": {"train": "training", "eval": "val"}}
+
+
+@pytest.mark.parametrize(
+    ("check", "settings", "words"),
+    [
+        (data_checks.images_per_class, SETTINGS, "class 'dog' has 1 in val"),
+        (data_checks.class_imbalance, SETTINGS, "In val, class 'cat' has 10 images"),
+        (
+            lambda *args: data_checks.class_shares(*args)[0],
+            GateSettings(min_class_share=0.2),
+            "Class 'dog' is 9.1% of val;",
+        ),
+        (
+            lambda *args: data_checks.class_shares(*args)[0],
+            GateSettings(max_class_share=0.8),
+            "Class 'cat' is 90.9% of val;",
+        ),
+        (data_checks.near_duplicates_across_splits, SETTINGS, "images outside training (0.0%)"),
+    ],
+)
+def test_a_split_is_called_what_the_data_call_it(check, settings, words):
+    by_split = {"train": {"cat": 40, "dog": 40}, "eval": {"cat": 10, "dog": 1}}
+    assert words in check(counts(by_split, **NAMED), settings).sentence

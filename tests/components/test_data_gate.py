@@ -305,3 +305,20 @@ def test_farthest_images_are_the_worst(data_gate, made):
         for each in examples_of("train", labels=("cat", "dog"), size=30, brightness=0.5)
     }
     assert list(worst) == sorted(values, key=lambda name: -values[name])[:3]
+
+
+def test_sentences_call_splits_what_the_data_call_them(made, judge, tmp_path):
+    names = {"train": "training", "eval": "val"}
+    judge(made(split_names=names))
+    odd = made("odd", labels=("cat", "fox"), split_names=names)
+    odd.validate(made("first").infer())
+    with pytest.raises(DataRefusedError):
+        judge(odd)
+    checks = gates.read(tmp_path / "gate" / "refused").checks
+    said = {check.check: check.sentence for check in checks}
+    assert " in val lies " in said["mix_skew"]
+    assert " from training " in said["mix_skew"]
+    assert " in val lies " in said["property_skew"]
+    assert "in training" in said["mix_drift"]
+    assert "in training: " in said["schema_anomalies"]
+    assert "in val: " in said["schema_anomalies"]

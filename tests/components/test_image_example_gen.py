@@ -322,6 +322,14 @@ def test_groups_and_splits_of_a_manifest_are_kept_and_a_split_wins(make_images, 
     assert not groups["train"] & groups["eval"]
 
 
+def test_split_folders_keep_their_names_in_the_counts(make_images, tmp_path):
+    data = tmp_path / "data"
+    for folder in ("Train", "valid"):
+        make_images(data / folder, count=1)
+    counts = counts_of(ingest(data, tmp_path / "out"))
+    assert counts.split_names == {"train": "Train", "eval": "valid"}
+
+
 def test_same_bytes_in_train_and_validation_are_named(make_images, tmp_path):
     data = tmp_path / "data"
     make_images(data / "train", count=3)

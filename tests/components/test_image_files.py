@@ -199,3 +199,12 @@ def test_class_that_a_split_lacks_is_told_with_the_split(data):
     message = refusal(data("train/a/1", "train/b/1", "val/a/1"))
     assert "class 'b' has no image in 'val' of " in message
     assert "add some, or remove the class" in message
+
+
+def test_splits_keep_the_names_of_their_folders(data):
+    folder = data("Training/cats/1", "Training/dogs/1", "Valid/cats/2", "Valid/dogs/2")
+    assert inputs.find(str(folder)).split_names == {"train": "Training", "eval": "Valid"}
+
+
+def test_files_in_no_split_folder_name_no_split(data):
+    assert inputs.find(str(data("cats/1", "dogs/1"))).split_names == {}

@@ -35,6 +35,11 @@ def test_csv_names_images_beside_it_and_elsewhere(manifest, tmp_path):
     assert (outside.label, outside.split, outside.group) == ("dogs", "eval", "rex")
 
 
+def test_split_keeps_the_name_that_the_manifest_gives_it(manifest):
+    path = manifest("path,label,split\na.jpg,cats,Valid \nb.jpg,cats,\nc.jpg,cats,train\n")
+    assert manifests.read(path).split_names == {"eval": "Valid", "train": "train"}
+
+
 def test_json_lines_say_the_same(manifest):
     rows = [
         {"path": "b.jpg", "label": "dogs", "split": "test"},
@@ -65,6 +70,11 @@ def test_columns_come_in_any_order_with_quotes_windows_lines_and_a_byte_order_ma
 def test_url_stays_a_url_and_is_not_looked_up(manifest):
     [file] = manifests.read(manifest("path,label\nnowhere://bucket/a.jpg,cats\n")).files
     assert (file.path, file.stamp) == ("nowhere://bucket/a.jpg", "missing")
+
+
+def test_url_of_a_local_file_is_that_file(manifest):
+    [file] = manifests.read(manifest("path,label\nfile:///photos/a.jpg,cats\n")).files
+    assert file.path == "/photos/a.jpg"
 
 
 def test_file_that_is_written_again_changes_its_stamp(manifest, tmp_path):

@@ -27,12 +27,16 @@ def images(split, label, count, *, first=0):
 
 def counted(accepted, set_aside=(), splits=("train", "eval")):
     alike = quarantine.look_alikes(accepted)
-    return quarantine.count(accepted, set_aside, alike=alike, splits=splits)
+    return quarantine.count(accepted, set_aside, alike=alike, splits=splits, split_names={})
 
 
-def counts_of(**by_split):
+def counts_of(split_names=(), **by_split):
     return IngestionCounts(
-        read=100, accepted=100, accepted_by_split=by_split, quarantined={"empty": 2}
+        read=100,
+        accepted=100,
+        accepted_by_split=by_split,
+        quarantined={"empty": 2},
+        split_names=dict(split_names),
     )
 
 
@@ -92,10 +96,22 @@ def test_too_few_images_are_refused_with_class_split_and_number():
     with pytest.raises(DataError) as caught:
         quarantine.check(counts, min_images_per_class=2)
     message = str(caught.value)
-    assert "class 'dogs' has 1 in split 'train'; class 'dogs' has 0 in split 'eval'" in message
+    assert "class 'dogs' has 1 in 'train'; class 'dogs' has 0 in 'eval'" in message
     assert "data.min_images_per_class asks for 2" in message
     assert "'cats'" not in message
     assert "--set data.eval_fraction=" in message
+
+
+def test_too_few_images_in_a_split_that_the_data_name_are_told_with_that_name():
+    counts = counts_of(
+        {"train": "train", "eval": "Validation"}, train={"a": 9, "b": 9}, eval={"a": 9, "b": 0}
+    )
+    with pytest.raises(DataError) as caught:
+        quarantine.check(counts, min_images_per_class=1)
+    message = str(caught.value)
+    assert "class 'b' has 0 in 'Validation'" in message
+    assert "move some from another split" in message
+    assert "eval" not in message
 
 
 def test_class_known_from_its_broken_files_alone_is_counted_and_an_unknown_one_is_not():
@@ -107,7 +123,13 @@ def test_class_known_from_its_broken_files_alone_is_counted_and_an_unknown_one_i
 
 def test_ignored_and_reused_files_are_kept_apart_from_those_read():
     counts = quarantine.count(
-        images("train", "b", 2), [], alike=[], splits=["train"], ignored=7, reused=1
+        images("train", "b", 2),
+        [],
+        alike=[],
+        splits=["train"],
+        split_names={},
+        ignored=7,
+        reused=1,
     )
     assert (counts.read, counts.accepted, counts.ignored, counts.reused) == (2, 2, 7, 1)
 

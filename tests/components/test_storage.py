@@ -96,6 +96,19 @@ def test_folder_is_listed_with_names_below_it(memory):
     ]
 
 
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("file:///photos/a%20b", "/photos/a b"),
+        ("FILE://localhost/photos", "/photos"),
+        ("gs://bucket/a%20b", "gs://bucket/a%20b"),
+        ("photos/100%25", "photos/100%25"),
+    ],
+)
+def test_url_of_a_local_file_becomes_its_path_and_nothing_else_changes(url, path):
+    assert storage.plain(url) == path
+
+
 def test_stamp_changes_with_the_file(memory):
     memory({"memory://b/1": b"1"}, updated=5)
     before = storage.stamp("memory://b/1")

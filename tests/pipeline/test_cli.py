@@ -159,6 +159,12 @@ def test_run_hands_over_what_was_asked_and_returns_its_exit_code(stand_in):
     }
 
 
+def test_data_may_be_the_url_of_a_local_folder(stand_in):
+    local = stand_in(0)
+    cli.main(["run", "--data", "file:///photos", "--work-dir", "w", "--weights", "random"])
+    assert local.asked["data"] == "/photos"
+
+
 def test_sample_needs_no_data(stand_in):
     local = stand_in(0)
     assert cli.main(["run", "--preset", "sample", "--work-dir", "w"]) == 0

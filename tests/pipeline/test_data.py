@@ -37,7 +37,7 @@ def test_good_data_end_with_zero(folder, capfd):
 def test_data_that_a_run_would_refuse_end_with_four(folder, capfd):
     exit_code, printed = told(capfd, folder, "--set", "gate.min_images_per_class=7")
     assert exit_code == 4
-    assert "class 'cold' has 6 in eval" in printed.out
+    assert "class 'cold' has 6 in validation" in printed.out
     assert printed.out.endswith("A run would refuse these data.\n")
 
 

@@ -53,7 +53,8 @@ def refused(name, reason="undecodable"):
 def build(found, *, set_aside=(), ignored=0, **settings):
     found = sorted(found, key=lambda each: each.name)
     files = sorted((each.file for each in (*found, *set_aside)), key=lambda file: file.name)
-    scan = Scan(Listing(tuple(files), ignored), tuple(found), tuple(set_aside))
+    names = {split: folder for folder, split in SPLITS.items()}
+    scan = Scan(Listing(tuple(files), ignored, names), tuple(found), tuple(set_aside))
     return data_report.build("photos", scan, Config.model_validate(settings))
 
 
@@ -85,7 +86,7 @@ def test_everything_is_counted_and_read_is_accepted_plus_set_aside():
         ({"train/cats": 9, "validation/cats": 9}, "one class only, 'cats'"),
         ({"train/cats": 9, "train/dogs": 9}, "has no validation folder"),
         ({**BALANCED, "validation/dogs": 0}, "'dogs' has no image in 'validation'"),
-        ({**BALANCED, "validation/dogs": 1}, "class 'dogs' has 1 in split 'eval'"),
+        ({**BALANCED, "validation/dogs": 1}, "class 'dogs' has 1 in 'validation'"),
     ],
 )
 def test_data_that_ingestion_refuses_are_described_with_its_reason(counts, said):
