@@ -8,28 +8,19 @@ one, made here; a folder that `frostline serve --model-dir` takes may be named i
 
 import argparse
 import base64
-import contextlib
 import http.client
-import io
 import json
 import os
-import re
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-import grpc
-import numpy as np
 import tensorflow as tf
-from PIL import Image
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from parts import stand_in
 
 from pipeline.serving.model_folders import version_folders, watched_models
 from trainer import features
@@ -46,11 +37,11 @@ def main() -> None:
         model_dir = options.model_dir or _tiny_model(Path(folder) / "tiny")
         model = watched_models(model_dir)[0]
         versions = version_folders(model.base_path) or {}
-        photo = _photo()
-        with _server(model_dir) as (rest_port, grpc_port):
+        [photo] = stand_in.photos(1)
+        with stand_in.serving(model_dir) as server:
             bare = _bare(versions[max(versions)], photo)
-            rest = _rest(rest_port, model.name, photo)
-            rpc = _rpc(grpc_port, model.name, photo)
+            rest = _rest(server.rest_port, model.name, photo)
+            rpc = _warmed(stand_in.predict(server.grpc_port, model.name, [photo]))
             calls = (bare, rest, rpc)
             rounds = [[_milliseconds(call) for call in calls] for _ in range(CALLS)]
     yardstick, ours, over_grpc = (statistics.median(column) for column in zip(*rounds, strict=True))
@@ -70,15 +61,6 @@ def _milliseconds(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
     return (time.perf_counter() - started) * 1000
-
-
-def _photo() -> bytes:
-    """A JPEG of a usual photograph's size: about 25 KB."""
-    rng = np.random.default_rng(0)
-    coarse = Image.fromarray(rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
-    file = io.BytesIO()
-    coarse.resize((500, 375), Image.Resampling.BICUBIC).save(file, "JPEG", quality=85)
-    return file.getvalue()
 
 
 def _tiny_model(folder: Path) -> Path:
@@ -132,43 +114,10 @@ def _rest(port: int, name: str, photo: bytes) -> Callable[[], object]:
     return _warmed(call)
 
 
-def _rpc(port: int, name: str, photo: bytes) -> Callable[[], object]:
-    stub = prediction_service_pb2_grpc.PredictionServiceStub(
-        grpc.insecure_channel(f"127.0.0.1:{port}")
-    )
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = name
-    request.inputs[features.INPUT_IMAGE_BYTES].CopyFrom(tf.make_tensor_proto([photo]))
-    return _warmed(lambda: stub.Predict(request))
-
-
 def _warmed(call: Callable[[], object]) -> Callable[[], object]:
     for _ in range(20):
         call()
     return call
-
-
-@contextlib.contextmanager
-def _server(model_dir: Path) -> Iterator[tuple[int, int]]:
-    """A server process, until the block ends: its REST and gRPC ports."""
-    command = [
-        *(str(Path(sys.executable).with_name("frostline")), "serve", "--stand-in"),
-        *("--model-dir", str(model_dir), "--rest-port", "0", "--grpc-port", "0"),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        ports = {}
-        assert process.stdout is not None
-        for line in process.stdout:
-            for kind in ("REST", "gRPC"):
-                if line.startswith(kind):
-                    ports[kind] = int(re.split(r"127\.0\.0\.1:", line)[1].split("/")[0])
-            if len(ports) == 2:
-                break
-        yield ports["REST"], ports["gRPC"]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 if __name__ == "__main__":

@@ -32,10 +32,10 @@ class Gate:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the DataGate made of the data.
+    """What a gate made of the data, or of a model.
 
-    baseline: id of the accepted statistics that these were compared with
-    accept_reason: why a person accepts the data in spite of failed checks; empty if nobody did
+    baseline: what they were compared with: an id of accepted statistics, a version of a model
+    accept_reason: why a person lets them pass in spite of failed checks; empty if nobody did
     """
 
     checks: Sequence[Gate]
@@ -44,12 +44,12 @@ class Verdict:
 
     @property
     def failed(self) -> list[Gate]:
-        """The checks that the data did not pass."""
+        """The checks that were not passed."""
         return [check for check in self.checks if not check.passed]
 
     @property
     def goes_on(self) -> bool:
-        """Whether the run may go on with the data."""
+        """Whether the run may go on."""
         return not self.failed or bool(self.accept_reason)
 
 
@@ -57,9 +57,13 @@ def write(folder: Path, verdict: Verdict) -> None:
     """Write verdict.json into `folder`, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".{VERDICT_FILE}"
-    text = json.dumps(asdict(verdict), indent=2, ensure_ascii=False)
-    unfinished.write_text(text + "\n", encoding="utf-8")
+    unfinished.write_text(text(verdict), encoding="utf-8")
     unfinished.replace(folder / VERDICT_FILE)
+
+
+def text(verdict: Verdict) -> str:
+    """What verdict.json holds."""
+    return json.dumps(asdict(verdict), indent=2, ensure_ascii=False) + "\n"
 
 
 def read(folder: Path) -> Verdict:

@@ -1,7 +1,7 @@
 """The summary of a run, put together from the attempt and from what its steps left behind."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from components.quarantine import IngestionCounts
 from pipeline.attempt import Attempt, Request
 from pipeline.preflight import Weights
 from pipeline.summary import Summary
-from pipeline.verdict import judge, weights_gate
+from pipeline.verdict import weights_gate
 from pipeline.workdir import WorkDir
 
 LOG = "run.log"
@@ -43,10 +43,12 @@ def sum_up(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) ->
 
 
 def _found(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) -> dict[str, Any]:
+    from pipeline import measured
     from pipeline.results import Results
 
     results = Results(place)
     counts, evaluation = results.counts(), results.evaluation()
+    judgement = results.model_verdict()
     verdict = _refusal(place) if attempt.status == "refused" else results.data_verdict()
     if model_run := results.model_run():
         for name in KEPT:
@@ -55,10 +57,14 @@ def _found(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) ->
         "data": _data(counts, verdict),
         "tuning": results.tuning(),
         "training": results.training(),
-        "evaluation": evaluation,
-        "evaluation_by_class": results.evaluation_by_class(),
-        "evaluation_by_slice": results.evaluation_by_slice(),
-        "gates": _gates(request, verdict, evaluation),
+        **(measured.told(evaluation) if evaluation else {}),
+        "force_bless": (judgement and judgement.accept_reason) or None,
+        "gates": [
+            *_checks(verdict),
+            *_model_checks(request, judgement),
+            *_checks(results.serving_verdict()),
+        ],
+        "serving": results.serving(),
         "pushed": results.pushed(),
     }
 
@@ -72,15 +78,16 @@ def _data(counts: IngestionCounts | None, verdict: Verdict | None) -> dict[str, 
     return {**(asdict(counts) if counts else {}), **reason}
 
 
-def _gates(
-    request: Request, verdict: Verdict | None, evaluation: Mapping[str, float] | None
-) -> list[Gate]:
-    data_checks = verdict.checks if verdict else ()
-    if not evaluation:
-        return [*data_checks]
+def _model_checks(request: Request, judgement: Verdict | None) -> Sequence[Gate]:
+    if judgement is None:
+        return ()
     is_trained = request.weights.path is not None
     trained_base = weights_gate(request.config, is_trained=is_trained)
-    return [*data_checks, *judge(request.config, evaluation), trained_base]
+    return [*judgement.checks, trained_base]
+
+
+def _checks(verdict: Verdict | None) -> Sequence[Gate]:
+    return verdict.checks if verdict else ()
 
 
 def _model(weights: Weights) -> dict[str, Any]:

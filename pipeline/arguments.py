@@ -64,28 +64,45 @@ def parser() -> argparse.ArgumentParser:
     _add_schema(commands)
     _add_predict(commands)
     serve_arguments.add(commands)
+    _add_models(commands)
+    _add_rollback(commands)
     _add_gc(commands)
     return parser
 
 
+def add_command(
+    commands: Commands, name: str, summary: str, *, epilog: str | None = None
+) -> argparse.ArgumentParser:
+    """Add a command; the summary is its line in the list of commands, too."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=name)
+    return parser
+
+
 def _add_run(commands: Commands) -> None:
-    summary = "train, judge and push a classifier"
-    run = commands.add_parser("run", help=summary, description=summary, allow_abbrev=False)
-    run.set_defaults(command="run", json=False)
+    run = add_command(commands, "run", "train, judge and push a classifier")
+    run.set_defaults(json=False)
+    run.add_argument(
+        "--force-bless",
+        type=_why_blessed,
+        metavar="REASON",
+        help="push a model that failed the Evaluator's checks; the reason is kept with the model. "
+        "It overrules neither the serving gate nor an untrained base",
+    )
     _add_run_options(run)
 
 
 def _add_tune(commands: Commands) -> None:
     summary = "search for better settings of the head on frozen features, and train nothing else"
-    tune = commands.add_parser(
-        "tune",
-        help=summary,
-        description=summary,
-        epilog=_TUNE_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    tune.set_defaults(command="tune")
+    tune = add_command(commands, "tune", summary, epilog=_TUNE_EPILOG)
+    tune.set_defaults(force_bless=None)
     tune.add_argument("--trials", type=_positive, metavar="N", help="as --set tune.trials=N")
     tune.add_argument("--json", action="store_true", help="print summary.json and nothing else")
     _add_run_options(tune)
@@ -128,15 +145,8 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
 
 def _add_data(commands: Commands) -> None:
     summary = "look at a data set without training: counts, properties, leaks, the worst files"
-    data = commands.add_parser(
-        "data",
-        help=summary,
-        description=summary,
-        epilog=_DATA_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    data.set_defaults(command="data", weights=None)
+    data = add_command(commands, "data", summary, epilog=_DATA_EPILOG)
+    data.set_defaults(weights=None)
     data.add_argument("data", type=_data, metavar="DIR|FILE|URL", help="as --data of run")
     data.add_argument("--span", type=_span, metavar="latest|N|N..M", help="as --span of run")
     data.add_argument(
@@ -152,15 +162,14 @@ def _add_data(commands: Commands) -> None:
 
 def _add_config(commands: Commands) -> None:
     summary = "print the resolved configuration as TOML, which --config reads"
-    config = commands.add_parser("config", help=summary, description=summary, allow_abbrev=False)
-    config.set_defaults(command="config")
+    config = add_command(commands, "config", summary)
     _add_weights(config)
     _add_config_options(config)
 
 
 def _add_schema(commands: Commands) -> None:
     summary = "freeze, show or compare the schema that data are held against"
-    schema = commands.add_parser("schema", help=summary, description=summary, allow_abbrev=False)
+    schema = add_command(commands, "schema", summary)
     actions = schema.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, summary in (
         ("freeze", "write the latest run's schema, to be curated and then kept to"),
@@ -171,7 +180,7 @@ def _add_schema(commands: Commands) -> None:
             "exit code 1 where they differ",
         ),
     ):
-        parser = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        parser = add_command(actions, name, summary)
         parser.set_defaults(command=f"schema {name}")
         parser.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
         if name == "freeze":
@@ -209,8 +218,7 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 def _add_predict(commands: Commands) -> None:
     summary = "predict the class of images, one line each"
-    predict = commands.add_parser("predict", help=summary, description=summary, allow_abbrev=False)
-    predict.set_defaults(command="predict")
+    predict = add_command(commands, "predict", summary)
     predict.add_argument(
         "--model",
         required=True,
@@ -241,10 +249,32 @@ def _add_predict(commands: Commands) -> None:
     )
 
 
+def _add_models(commands: Commands) -> None:
+    summary = "list the models of a work directory: served, kept, withdrawn or refused, and why"
+    models = add_command(commands, "models", summary)
+    models.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
+    models.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def _add_rollback(commands: Commands) -> None:
+    summary = "serve an earlier version again; the later ones are put aside, not deleted"
+    rollback = add_command(commands, "rollback", summary)
+    rollback.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
+    rollback.add_argument(
+        "--to",
+        type=_positive,
+        metavar="VERSION",
+        help="the version to serve, an earlier or a withdrawn one; default: the one before the "
+        "one that is served",
+    )
+    rollback.add_argument(
+        "--model-name", metavar="NAME", help="which model, where several are served"
+    )
+
+
 def _add_gc(commands: Commands) -> None:
     summary = "remove artifacts, features and caches that no recent run uses; never what is served"
-    gc = commands.add_parser("gc", help=summary, description=summary, allow_abbrev=False)
-    gc.set_defaults(command="gc")
+    gc = add_command(commands, "gc", summary)
     gc.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
     gc.add_argument(
         "--keep-runs",
@@ -267,6 +297,12 @@ def _data(text: str) -> str:
 def _reason(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("should say why the data are accepted as they are")
+    return text.strip()
+
+
+def _why_blessed(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("should say why the model is pushed as it is")
     return text.strip()
 
 

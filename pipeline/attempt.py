@@ -17,7 +17,9 @@ EXIT_CODES: Mapping[Status, int] = {
     "failed": 1,
     "not_blessed": 3,
     "not_pushed": 3,
+    "withdrawn": 3,
     "refused": 4,
+    "not_servable": 5,
     "interrupted": 130,
 }
 _USAGE = 2
@@ -31,6 +33,7 @@ class Request:
     listing: the files that it holds
     command: the words of the command line
     accept_reason: why the data are accepted in spite of failed checks; None if they are not
+    force_bless: why the model is blessed in spite of failed checks; None if it is not
     until_tuned: search for settings, and train nothing with them
     """
 
@@ -41,6 +44,7 @@ class Request:
     command: Sequence[str]
     weights: Weights
     accept_reason: str | None = None
+    force_bless: str | None = None
     until_tuned: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 

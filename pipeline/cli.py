@@ -1,11 +1,13 @@
 """The command `frostline`. Each command imports what it needs, so that help comes at once."""
 
 import argparse
+import json
 import os
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline import arguments
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 UNEXPECTED = 1
 DIFFERENT = 1  # What diff answers.
 USAGE = 2
+_WIDTH = 100
 INTERRUPTED = 130  # What a shell reports after Ctrl-C.
 
 
@@ -83,6 +86,7 @@ def _run_pipeline(options: argparse.Namespace, *, until_tuned: bool) -> int:
         preset=options.preset,
         command=options.argv,
         accept_reason=options.accept_data,
+        force_bless=options.force_bless,
         until_tuned=until_tuned,
         is_json=options.json,
     )
@@ -174,6 +178,31 @@ def _data(options: argparse.Namespace) -> int:
     )
 
 
+def _models(options: argparse.Namespace) -> int:
+    from pipeline import model_table
+
+    found = model_table.entries(_work_dir(options))
+    if options.json:
+        sys.stdout.write(json.dumps([asdict(entry) for entry in found], indent=2) + "\n")
+        return 0
+    width = max(shutil.get_terminal_size((_WIDTH, 0)).columns, _WIDTH)
+    lines = model_table.lines(found, width=width) or ["no model has been judged yet"]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from pipeline import rollback
+
+    done = rollback.roll_back(
+        options.work_dir.resolve(), model_name=options.model_name, to=options.to
+    )
+    for version in done.withdrawn:
+        sys.stdout.write(f"withdrawn  {version}\n")
+    sys.stdout.write(f"served     {done.folder}\n")
+    return 0
+
+
 def _gc(options: argparse.Namespace) -> int:
     from pipeline import gc
 
@@ -219,5 +248,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "config": _config,
     "predict": _predict,
     "serve": _serve,
+    "models": _models,
+    "rollback": _rollback,
     "gc": _gc,
 }

@@ -2,16 +2,25 @@
 
 import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from components.gates import Gate
 from pipeline import tuning_table
 from pipeline.board import duration
-from pipeline.summary import FILE, Summary
+from pipeline.summary import FILE, Status, Summary
 
 DATA_GATE = "DataGate"
+SERVING_GATE = "ServingGate"
+# Of these the passed checks are many: they are counted here, and told in the summary.
+_COUNTED = {DATA_GATE: "the data", SERVING_GATE: "serving"}
 _WIDTH = 100
+_NOT_PUSHED: Mapping[Status, str] = {
+    "not_blessed": "the model did not pass its thresholds",
+    "not_servable": "the model did not pass the serving gate",
+    "not_pushed": "the model passed its thresholds, but its base is untrained",
+    "withdrawn": "this very model was withdrawn by `frostline rollback`",
+}
 _WARNING = "UNTRAINED: the base has random weights. This model tries the machinery only."
 
 
@@ -31,10 +40,8 @@ def _verdict(summary: Summary) -> Iterator[str]:
     match summary.status:
         case "pushed" if summary.pushed:
             yield f"PUSHED {after}: {summary.pushed.path}"
-        case "not_blessed":
-            yield f"NOT PUSHED {after}: the model did not pass its thresholds"
-        case "not_pushed":
-            yield f"NOT PUSHED {after}: the model passed its thresholds, but its base is untrained"
+        case status if status in _NOT_PUSHED:
+            yield f"NOT PUSHED {after}: {_NOT_PUSHED[status]}"
         case "refused":
             yield f"REFUSED {after}: the data did not pass the data gate; nothing was trained"
         case "interrupted":
@@ -60,20 +67,24 @@ def _checks(summary: Summary) -> Iterator[str]:
         yield f"  data     {accepted} of {read} files are images; set aside: {reasons}"
     if summary.tuning and summary.status != "tuned":
         yield f"  tuned    {tuning_table.told(summary.tuning)}"
-    data_checks = [gate for gate in summary.gates if gate.step == DATA_GATE]
-    yield from _data_checks(data_checks)
+    yield from _counted(summary.gates, DATA_GATE)
     if reason := summary.data.get("accept_reason"):
         yield f"  accepted {reason}"
     for gate in summary.gates:
-        if gate.step != DATA_GATE:
+        if gate.step not in _COUNTED:
             yield f"  {'passed' if gate.passed else 'FAILED'}   {gate.sentence}"
+    if summary.force_bless:
+        yield f"  forced   {summary.force_bless}"
+    yield from _counted(summary.gates, SERVING_GATE)
 
 
-def _data_checks(checks: Sequence[Gate]) -> Iterator[str]:
-    """The failed ones with their worst files; those that passed are many, and in the summary."""
+def _counted(gates: Sequence[Gate], step: str) -> Iterator[str]:
+    """How many checks of a step were passed, and the failed ones with their worst files."""
+    checks = [gate for gate in gates if gate.step == step]
     failed = [check for check in checks if not check.passed]
     if checks:
-        yield f"  passed   {len(checks) - len(failed)} of {len(checks)} checks of the data"
+        passed = len(checks) - len(failed)
+        yield f"  passed   {passed} of {len(checks)} checks of {_COUNTED[step]}"
     for check in failed:
         yield f"  FAILED   {check.check}: {check.sentence}"
         yield from (f"             {name}" for name in check.files)
@@ -86,10 +97,20 @@ def _places(summary: Summary, work_dir: Path) -> Iterator[str]:
         command = shlex.join(summary.command)
         yield "  next     mend the data, or move a bound (--set gate...), or take them as they are:"
         yield f'           {command} --accept-data "why they are fine"'
+    if summary.status == "not_servable":
+        yield "  next     mend the model, or move a bound (--set serving_gate...) and run again:"
+        yield f"           {shlex.join(summary.command)}"
     if summary.status == "tuned" and summary.tuning:
         yield "  next     run the same command with run in place of tune and"
         yield "           --set tune.enabled=true, or take the best values as they are:"
         yield f"           {shlex.join(tuning_table.words(summary.tuning['trials'][0]))}"
+    if summary.status == "not_blessed":
+        yield "  next     mend the data or the settings, move a bound (--set evaluate...), or push"
+        yield "           the model as it is:"
+        yield f'           {shlex.join(summary.command)} --force-bless "why it is fine"'
+    if summary.status == "withdrawn":
+        yield f"  next     frostline models --work-dir {work_dir}"
+        yield f"           frostline rollback --work-dir {work_dir} --to VERSION"
     if summary.pushed:
         yield f"  next     frostline predict --model {work_dir} IMAGE..."
 

@@ -15,68 +15,16 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from components.evaluate_settings import METRICS, Bound, EvaluateSettings
 from components.gate_settings import GateSettings
+from components.serving_gate_settings import ServingGateSettings
 from components.settings import FeatureSettings, IngestionSettings
 from pipeline.layers import Layer, is_table, merged, stacked
 from trainer import search_space
 from trainer.errors import ConfigError
-from trainer.settings import Frozen, TrainerSettings
+from trainer.settings import Frozen, Positive, TrainerSettings
 from trainer.tune_settings import TuneSettings
 from trainer.weights import RANDOM
-
-Metric = Literal["accuracy", "log_loss", "expected_calibration_error"]
-METRICS: tuple[Metric, ...] = get_args(Metric)
-
-
-class Bound(Frozen):
-    """What a metric may be, ends included; at least one end is set."""
-
-    min: float | None = None
-    max: float | None = None
-
-    @model_validator(mode="after")
-    def _bounds_something(self) -> "Bound":
-        if self.min is None and self.max is None:
-            raise ValueError("needs min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min:g} is above max {self.max:g}: no model could pass")
-        return self
-
-
-class EvaluateSettings(Frozen):
-    """What a model must reach before it is pushed."""
-
-    thresholds: dict[Metric, Bound] = Field(default={"accuracy": Bound(min=0.8)})
-
-    @field_validator("thresholds", mode="before")
-    @classmethod
-    def _without_unset(cls, thresholds: Any) -> Any:
-        if not isinstance(thresholds, dict):
-            return thresholds
-        return {metric: bound for metric, bound in thresholds.items() if bound is not None}
-
-    @field_validator("thresholds")
-    @classmethod
-    def _can_refuse(cls, thresholds: dict[Metric, Bound]) -> dict[Metric, Bound]:
-        if not thresholds:
-            raise ValueError(
-                "has no threshold, and a model that nothing can refuse is not gated: "
-                f"bound at least one of {', '.join(METRICS)}"
-            )
-        for metric, bound in thresholds.items():
-            _refuses_bad_models(metric, bound)
-        return thresholds
-
-
-def _refuses_bad_models(metric: Metric, bound: Bound) -> None:
-    if metric == "accuracy" and not (bound.min is not None and 0 < bound.min <= 1):
-        raise ValueError("accuracy needs a min above 0 and up to 1, or it refuses no bad model")
-    if metric == "log_loss" and not (bound.max is not None and bound.max > 0):
-        raise ValueError("log_loss needs a max above 0, or it refuses no bad model")
-    if metric == "expected_calibration_error" and not (bound.max is not None and 0 < bound.max < 1):
-        raise ValueError(
-            "expected_calibration_error needs a max between 0 and 1, or it refuses no bad model"
-        )
 
 
 class PushSettings(Frozen):
@@ -86,6 +34,8 @@ class PushSettings(Frozen):
     """The folder under `serving/`, and the name in TF Serving's URL."""
     untrained: bool = False
     """Push a model whose base has random weights, too."""
+    keep_versions: Positive = 5
+    """Versions under `serving/` that stay; a push removes older ones."""
 
     @field_validator("model_name")
     @classmethod
@@ -113,6 +63,7 @@ class Config(TrainerSettings):
     gate: GateSettings = GateSettings()
     features: FeatureSettings = FeatureSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    serving_gate: ServingGateSettings = ServingGateSettings()
     push: PushSettings = PushSettings()
     beam: BeamSettings = BeamSettings()
     tune: TuneSettings = TuneSettings()
@@ -222,5 +173,9 @@ def _known_keys(section: Sequence[str]) -> Sequence[str]:
         return METRICS
     if tuple(section[:2]) == ("evaluate", "thresholds"):
         return list(Bound.model_fields)
-    model = Config.model_fields[section[0]].annotation if section else Config
-    return list(getattr(model, "model_fields", ()))
+    model: Any = Config
+    for name in section:
+        # `Bound | None` is a Bound that may be unset; of a table, the keys come first.
+        annotation = model.model_fields[name].annotation
+        model = next(iter(get_args(annotation)), annotation)
+    return list(getattr(model, "model_fields", get_args(model)))

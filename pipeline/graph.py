@@ -1,42 +1,29 @@
 """The whole product on one screen: from a folder of images to a pushed model."""
 
-import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
 
 from components import statistics
+from components.blessed_model import BlessedModel
 from components.data_gate import DataGate
+from components.evaluator_step import Evaluator
 from components.frozen_features import FrozenFeatures, relevant
 from components.image_example_gen import ImageExampleGen
+from components.pusher_step import Pusher
+from components.serving_gate import ServingGate
 from components.trainer_step import Trainer
 from components.tuner_step import Tuner
-from pipeline.config import METRICS, Bound, Config, Metric
+from pipeline.config import Config
 from pipeline.judging import Judging
 from pipeline.sources import Sources
 from pipeline.workdir import WorkDir
 from trainer import features, run
 from trainer.settings import TrainerSettings
 
-SLICED_BY = (
-    features.LABEL,
-    features.FORMAT,
-    features.BRIGHTNESS_BUCKET,
-    features.SHARPNESS_BUCKET,
-    features.SIZE_BUCKET,
-)
 TRAINER_SECTIONS = set(TrainerSettings.model_fields)
-_OURS = "components.served_metrics"
-# Class and module of each metric; TFMA finds its own and Keras' without a module.
-_METRIC_CLASSES: Mapping[Metric, tuple[str, str]] = {
-    "accuracy": ("ServedAccuracy", _OURS),
-    "log_loss": ("SparseCategoricalCrossentropy", ""),
-    "expected_calibration_error": ("ExpectedCalibrationError", _OURS),
-}
 
 
 def create_pipeline(
@@ -58,14 +45,54 @@ def create_pipeline(
       push_request: changes when a model must be pushed although nothing else changed.
       until_tuned: leave out all that comes after the Tuner.
     """
-    example_gen = ImageExampleGen(
-        data=sources.data,
-        span=sources.span,
-        settings=config.data.model_dump_json(),
-        fingerprint=sources.data_digest,
-        code=sources.code_digest,
-        cache_dir=str(work_dir.ingested),
+    order = Order(config, sources, work_dir, judging, push_request)
+    example_gen = _example_gen(order)
+    checking = _checking(order, example_gen)
+    _, schema_gen, _, data_gate = checking
+    learning = _learning(order, example_gen, schema_gen, data_gate, until_tuned=until_tuned)
+    releasing = [] if until_tuned else _releasing(order, example_gen, trainer=learning[-1])
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.push.model_name,
+        pipeline_root=str(work_dir.artifacts),
+        components=[example_gen, *checking, *learning, *releasing],
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(work_dir.metadata)
+        ),
+        beam_pipeline_args=beam_pipeline_args(config),
     )
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a pipeline is made from; see `create_pipeline`."""
+
+    config: Config
+    sources: Sources
+    work_dir: WorkDir
+    judging: Judging
+    push_request: str
+
+    @property
+    def settings(self) -> TrainerSettings:
+        """The part of the configuration that learning needs."""
+        return TrainerSettings.model_validate(self.config.model_dump(include=TRAINER_SECTIONS))
+
+
+def _example_gen(order: Order) -> BaseNode:
+    return ImageExampleGen(
+        data=order.sources.data,
+        span=order.sources.span,
+        settings=order.config.data.model_dump_json(),
+        fingerprint=order.sources.data_digest,
+        code=order.sources.code_digest,
+        cache_dir=str(order.work_dir.ingested),
+    )
+
+
+def _checking(order: Order, example_gen: BaseNode) -> list[BaseNode]:
+    """What judges the data, the DataGate last."""
+    judging = order.judging
     statistics_gen = tfx.components.StatisticsGen(
         examples=example_gen.outputs["examples"], stats_options=statistics.options()
     )
@@ -84,37 +111,39 @@ def create_pipeline(
         schema=schema_gen.outputs["schema"],
         anomalies=example_validator.outputs["anomalies"],
         quarantined=example_gen.outputs["quarantined"],
-        settings=config.gate.model_dump_json(),
+        settings=order.config.gate.model_dump_json(),
         is_curated=judging.schema_file is not None,
-        folder=str(work_dir.data_gate),
+        folder=str(order.work_dir.data_gate),
         fingerprint=judging.fingerprint,
         baseline=judging.terms.baseline,
         accept_reason=judging.terms.accept_reason,
     )
-    settings = TrainerSettings.model_validate(config.model_dump(include=TRAINER_SECTIONS))
+    return [statistics_gen, schema_gen, example_validator, data_gate]
+
+
+def _learning(
+    order: Order,
+    example_gen: BaseNode,
+    schema_gen: BaseNode,
+    data_gate: BaseNode,
+    *,
+    until_tuned: bool,
+) -> list[BaseNode]:
+    """What makes a model of data that were let through: the Trainer last, or the Tuner."""
+    config = order.config
     frozen_features = None
     if config.train.base == "cached":
-        frozen_features = _frozen_features(config, settings, sources, work_dir, example_gen)
+        frozen_features = _frozen_features(order, example_gen)
         frozen_features.add_upstream_node(data_gate)
-    transform = tfx.components.Transform(
-        examples=example_gen.outputs["examples"],
-        schema=schema_gen.outputs["schema"],
-        preprocessing_fn="trainer.preprocessing.preprocessing_fn",
-        # Where features are frozen, nobody needs pixels.
-        custom_config={
-            "size": None if frozen_features else config.image.size,
-            "code": sources.code_digest,
-        },
-        # Statistics of pixels cost more than the pixels themselves and tell nothing.
-        disable_statistics=True,
-    )
+    transform = _transform(order, example_gen, schema_gen, needs_pixels=not frozen_features)
     transform.add_upstream_node(data_gate)
     trainer_config = run.custom_config(
-        settings,
-        weights=sources.weights,
-        weights_sha256=sources.weights_sha256,
-        code=sources.code_digest,
-        checkpoints=work_dir.checkpoints,
+        order.settings,
+        weights=order.sources.weights,
+        weights_sha256=order.sources.weights_sha256,
+        code=order.sources.code_digest,
+        checkpoints=order.work_dir.checkpoints,
+        max_pixels=order.config.data.max_pixels,
     )
     learning = {
         "examples": transform.outputs["transformed_examples"],
@@ -123,6 +152,7 @@ def create_pipeline(
         "train_args": tfx.proto.TrainArgs(splits=[features.TRAIN]),
         "eval_args": tfx.proto.EvalArgs(splits=[features.EVAL]),
     }
+    steps = [*([frozen_features] if frozen_features else []), transform]
     tuner = None
     if config.tune.enabled:
         tuner = Tuner(
@@ -130,110 +160,103 @@ def create_pipeline(
             tuner_fn="trainer.tuning.tuner_fn",
             custom_config={**trainer_config, "tune": config.tune.model_dump(mode="json")},
         )
+        steps.append(tuner)
+    if until_tuned:
+        return steps
     trainer = Trainer(
         **learning,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         run_fn="trainer.run.run_fn",
         custom_config=trainer_config,
     )
-    evaluator = tfx.components.Evaluator(
+    return [*steps, trainer]
+
+
+def _releasing(order: Order, example_gen: BaseNode, *, trainer: BaseNode) -> list[BaseNode]:
+    """What judges a model, and pushes it."""
+    config, sources = order.config, order.sources
+    terms = order.judging.model
+    blessed_model = BlessedModel(
+        pointer=str(order.work_dir.blessed(config.push.model_name)),
+        fingerprint=terms.fingerprint,
+        code=sources.code_digest,
+    )
+    # It needs nothing, and would run first of all: what a run does should read in order.
+    blessed_model.add_upstream_node(trainer)
+    evaluator = Evaluator(
         examples=example_gen.outputs["examples"],
         model=trainer.outputs["model"],
-        eval_config=eval_config(config),
+        baseline_model=blessed_model.outputs["model"],
         example_splits=[sources.judged_split],
+        settings=config.evaluate.model_dump_json(),
+        force_bless=terms.force_bless,
+        code=sources.code_digest,
     )
-    steps = [example_gen, statistics_gen, schema_gen, example_validator, data_gate]
-    steps += [*([frozen_features] if frozen_features else []), transform]
-    steps += [tuner] if tuner else []
-    steps += [] if until_tuned else [trainer, evaluator]
-    if not until_tuned and (sources.is_trained or config.push.untrained):
-        steps.append(_pusher(config, work_dir, trainer, evaluator, push_request))
-    return tfx.dsl.Pipeline(
-        pipeline_name=config.push.model_name,
-        pipeline_root=str(work_dir.artifacts),
-        components=steps,
-        enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(
-            str(work_dir.metadata)
-        ),
-        beam_pipeline_args=beam_pipeline_args(config),
+    serving_gate = ServingGate(
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        baseline=blessed_model.outputs["model"],
+        examples=example_gen.outputs["examples"],
+        settings=config.serving_gate.model_dump_json(),
+        judged_split=sources.judged_split,
+        code=sources.code_digest,
     )
+    judging = [blessed_model, evaluator, serving_gate]
+    if not (sources.is_trained or config.push.untrained):
+        return judging
+    return [*judging, _pusher(order, trainer, evaluator, serving_gate)]
 
 
-def _frozen_features(
-    config: Config,
-    settings: TrainerSettings,
-    sources: Sources,
-    work_dir: WorkDir,
-    example_gen: BaseNode,
+def _transform(
+    order: Order, example_gen: BaseNode, schema_gen: BaseNode, *, needs_pixels: bool
 ) -> BaseNode:
+    return tfx.components.Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        preprocessing_fn="trainer.preprocessing.preprocessing_fn",
+        # Where features are frozen, nobody needs pixels.
+        custom_config={
+            "size": order.config.image.size if needs_pixels else None,
+            "code": order.sources.code_digest,
+        },
+        # Statistics of pixels cost more than the pixels themselves and tell nothing.
+        disable_statistics=True,
+    )
+
+
+def _frozen_features(order: Order, example_gen: BaseNode) -> BaseNode:
+    config, sources = order.config, order.sources
     return FrozenFeatures(
         examples=example_gen.outputs["examples"],
         settings=relevant(
-            settings, keep=config.features.keep, is_random=not sources.is_trained
+            order.settings, keep=config.features.keep, is_random=not sources.is_trained
         ).model_dump_json(),
         keeping=config.features.model_dump_json(),
         weights=str(sources.weights or ""),
         weights_sha256=sources.weights_sha256,
         code=sources.code_digest,
-        store=str(work_dir.features),
+        store=str(order.work_dir.features),
     )
 
 
 def _pusher(
-    config: Config, work_dir: WorkDir, trainer: BaseNode, evaluator: BaseNode, push_request: str
+    order: Order, trainer: BaseNode, evaluator: BaseNode, serving_gate: BaseNode
 ) -> BaseNode:
-    return tfx.components.Pusher(
+    model_name = order.config.push.model_name
+    return Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_gate.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(
-                base_directory=str(work_dir.serving / config.push.model_name)
+                base_directory=str(order.work_dir.serving / model_name)
             )
         ),
-        custom_config={"push_request": push_request},
-    )
-
-
-def eval_config(config: Config) -> tfma.EvalConfig:
-    """What TFMA computes of the served signature, and what blesses a model."""
-    metrics = [_metric_config(config, metric) for metric in METRICS]
-    return tfma.EvalConfig(
-        model_specs=[
-            tfma.ModelSpec(
-                signature_name=features.EXAMPLES_SIGNATURE,
-                label_key=features.LABEL,
-                prediction_key=features.OUTPUT_SCORES,
-            )
-        ],
-        slicing_specs=[
-            tfma.SlicingSpec(),
-            *(tfma.SlicingSpec(feature_keys=[name]) for name in SLICED_BY),
-        ],
-        metrics_specs=[
-            tfma.MetricsSpec(metrics=[*metrics, tfma.MetricConfig(class_name="ExampleCount")])
-        ],
-    )
-
-
-def _metric_config(config: Config, metric: Metric) -> tfma.MetricConfig:
-    bound = config.evaluate.thresholds.get(metric)
-    class_name, module = _METRIC_CLASSES[metric]
-    return tfma.MetricConfig(
-        class_name=class_name,
-        module=module,
-        config=json.dumps({"name": metric}),
-        per_slice_thresholds=[] if bound is None else [_overall(bound)],
-    )
-
-
-def _overall(bound: Bound) -> config_pb2.PerSliceMetricThreshold:
-    """A bound on the whole split: TFMA's plain threshold would bind every class, too."""
-    limits = {"lower_bound": bound.min, "upper_bound": bound.max}
-    wrapped = {name: {"value": value} for name, value in limits.items() if value is not None}
-    return config_pb2.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec()],
-        threshold=tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(**wrapped)),
+        custom_config={
+            "push_request": order.push_request,
+            "keep_versions": order.config.push.keep_versions,
+            "pointer": str(order.work_dir.blessed(model_name)),
+        },
     )
 
 

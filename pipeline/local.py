@@ -46,12 +46,15 @@ def run(
     preset: str,
     command: Sequence[str],
     accept_reason: str | None = None,
+    force_bless: str | None = None,
     until_tuned: bool = False,
     is_json: bool = False,
 ) -> int:
     """Take a data set to a pushed model; returns the exit code.
 
     Args:
+      accept_reason: why the data are accepted in spite of failed checks.
+      force_bless: why the model is blessed in spite of failed checks.
       until_tuned: end after the Tuner.
       is_json: print the summary as JSON, and nothing else.
 
@@ -62,7 +65,17 @@ def run(
     listing = preflight.check_data(data, span)
     preflight.check_schema(config, WorkDir(work_dir))
     weights = preflight.check_weights(config)
-    request = Request(config, preset, data, listing, command, weights, accept_reason, until_tuned)
+    request = Request(
+        config,
+        preset,
+        data,
+        listing,
+        command,
+        weights,
+        accept_reason=accept_reason,
+        force_bless=force_bless,
+        until_tuned=until_tuned,
+    )
     free_bytes = preflight.free_bytes(config, listing, WorkDir(work_dir))
     with workdir.opened(work_dir.resolve(), free_bytes=free_bytes) as place:
         return _run_in(place, request, is_json=is_json)
@@ -70,6 +83,8 @@ def run(
 
 def _run_in(place: WorkDir, request: Request, *, is_json: bool) -> int:
     run_dir = place.new_run()
+    # The ServingGate's process needs room on a GPU, too; TensorFlow would take all there is.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with chatter.diverted(run_dir / account.LOG) as stream, _terminated_like_ctrl_c():
         # A script reads JSON, and nobody the rest.
         person = io.StringIO() if is_json else stream
@@ -160,7 +175,13 @@ def _pipeline(place: WorkDir, request: Request, attempt: Attempt) -> "tfx.dsl.Pi
     push_request = results.push_request(
         place, model_name=config.push.model_name, made_from=sources.model_digest(config, found)
     )
-    terms = judging.prepare(config, found, place, accept_reason=request.accept_reason)
+    terms = judging.prepare(
+        config,
+        found,
+        place,
+        accept_reason=request.accept_reason,
+        force_bless=request.force_bless,
+    )
     return graph.create_pipeline(
         config,
         found,
@@ -187,6 +208,10 @@ def _status(place: WorkDir) -> Status:
     results = Results(place)
     if not results.is_blessed():
         return "not_blessed"
+    if (verdict := results.serving_verdict()) and verdict.failed:
+        return "not_servable"
+    if results.is_withdrawn():
+        return "withdrawn"
     return "pushed" if results.pushed() else "not_pushed"
 
 

@@ -32,12 +32,18 @@ class Answer:
     scores: Mapping[str, float]
 
 
-Model = Callable[[Sequence[bytes]], list[Answer]]
-"""Image files, as bytes -> an answer each. Raises RefusedError or ServerError."""
+Model = Callable[[Sequence[bytes]], Sequence[Answer | str]]
+"""Image files, as bytes -> an answer each, or why an image cannot be read.
+
+Raises RefusedError or ServerError.
+"""
 
 
 class RefusedError(Exception):
-    """The model refused a batch, because of an image in it; the message says why."""
+    """The model refused a batch, because of an image in it; the message says why.
+
+    A model of Frostline's answers for each image; this is how one of another make says it.
+    """
 
 
 class ServerError(FrostlineError):
@@ -136,31 +142,16 @@ class LocalModel:
                 "give a model that `frostline run` pushed"
             )
 
-    def __call__(self, images: Sequence[bytes]) -> list[Answer]:
+    def __call__(self, images: Sequence[bytes]) -> list[Answer | str]:
         batch = self._tf.constant(list(images), self._tf.string)
         try:
             outputs = self._signature(**{features.INPUT_IMAGE_BYTES: batch})
         except self._tf.errors.OpError as error:
             raise RefusedError(_one_line(error)) from None
-        columns = [
-            outputs[name].numpy()
-            for name in (
-                features.OUTPUT_LABEL,
-                features.OUTPUT_SCORE,
-                features.OUTPUT_SCORES,
-                features.OUTPUT_CLASSES,
-            )
-        ]
+        columns = {name: outputs[name].numpy() for name in outputs}
         return [
-            Answer(
-                label=label.decode(),
-                score=_shortest(score),
-                scores={
-                    name.decode(): _shortest(value)
-                    for name, value in zip(classes, scores, strict=True)
-                },
-            )
-            for label, score, scores, classes in zip(*columns, strict=True)
+            _answer({name: column[place] for name, column in columns.items()})
+            for place in range(len(images))
         ]
 
 
@@ -188,7 +179,7 @@ class RemoteModel:
                 "and /versions/N or /labels/LABEL if wanted"
             )
 
-    def __call__(self, images: Sequence[bytes]) -> list[Answer]:
+    def __call__(self, images: Sequence[bytes]) -> list[Answer | str]:
         instances = [{"b64": base64.b64encode(image).decode()} for image in images]
         reply = self._post({"instances": instances})
         if reply.status_code == self._requests.codes.bad_request:
@@ -199,8 +190,8 @@ class RemoteModel:
                 f"{_one_line(_server_message(reply))}; {_status_hint(reply.status_code)}"
             )
         try:
-            answers = [_answer_from_row(row) for row in reply.json()["predictions"]]
-        except (ValueError, KeyError, TypeError):
+            answers = [_answer(row) for row in reply.json()["predictions"]]
+        except (ValueError, KeyError, TypeError, AttributeError):
             answers = []
         if len(answers) != len(images):
             raise ServerError(
@@ -231,12 +222,20 @@ class RemoteModel:
             ) from None
 
 
-def _answer_from_row(row: Mapping[str, Any]) -> Answer:
+def _answer(row: Mapping[str, Any]) -> Answer | str:
+    """What one image got: JSON's values, or TensorFlow's."""
+    if row.get(features.OUTPUT_ERROR):
+        return _text(row[features.OUTPUT_ERROR])
+    scored = zip(row[features.OUTPUT_CLASSES], row[features.OUTPUT_SCORES], strict=True)
     return Answer(
-        label=row[features.OUTPUT_LABEL],
-        score=row[features.OUTPUT_SCORE],
-        scores=dict(zip(row[features.OUTPUT_CLASSES], row[features.OUTPUT_SCORES], strict=True)),
+        label=_text(row[features.OUTPUT_LABEL]),
+        score=_shortest(row[features.OUTPUT_SCORE]),
+        scores={_text(name): _shortest(score) for name, score in scored},
     )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _server_message(reply: Any) -> str:

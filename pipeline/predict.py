@@ -175,7 +175,7 @@ def _content(file: Path) -> bytes | str:
 
 
 def _answers(model: Model, images: Sequence[bytes]) -> list[Answer | str]:
-    """An answer each; a batch that is refused is halved until the culprit is alone."""
+    """An answer each; a batch that a model refuses is halved until the culprit is alone."""
     if not images:
         return []
     try:

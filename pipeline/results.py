@@ -2,21 +2,22 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tensorflow_model_analysis as tfma
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.orchestration import metadata
 
-from components import gates, quarantine
+from components import evaluations, gates, quarantine, releases, serving_examination
+from components.evaluations import Evaluation
 from components.gates import Verdict
 from components.quarantine import IngestionCounts
 from pipeline.summary import Pushed
 from pipeline.workdir import WorkDir
-from trainer import calibration, feature_set, features
+from trainer import calibration, feature_set
 from trainer.features import TRIALS
 
 _RUN_CONTEXT = "pipeline_run"
@@ -63,27 +64,41 @@ class Results:
         """The folder with curves, model summary and TensorBoard logs."""
         return self._folder("ModelRun")
 
-    def evaluation(self) -> dict[str, float] | None:
-        """Metric -> value, of the whole judged split."""
-        return self._metrics().get(())
+    def evaluation(self) -> Evaluation | None:
+        """What the Evaluator measured; None where it has not come to an end."""
+        folder = self._judged()
+        return evaluations.read(str(folder)) if folder else None
 
-    def evaluation_by_class(self) -> dict[str, dict[str, float]] | None:
-        """Class -> metric -> value."""
-        return self._slices().get(features.LABEL)
-
-    def evaluation_by_slice(self) -> dict[str, dict[str, dict[str, float]]] | None:
-        """Property (`format`, `brightness`, `sharpness` or `size`) -> word -> metric -> value."""
-        found = self._slices()
-        names = {name: name.split("/")[1] for name in found if name != features.LABEL}
-        return {names[name]: found[name] for name in sorted(names)} or None
+    def model_verdict(self) -> Verdict | None:
+        """What the Evaluator said of the model."""
+        folder = self._judged()
+        return gates.read(folder) if folder else None
 
     def is_blessed(self) -> bool | None:
         """What TFX's Evaluator decided."""
         artifact = self._artifacts.get("ModelBlessing")
         return artifact and artifact.custom_properties["blessed"].int_value == 1
 
+    def serving_verdict(self) -> Verdict | None:
+        """What the ServingGate said of the model."""
+        folder = self._folder("InfraBlessing")
+        return gates.read(folder) if folder else None
+
+    def serving(self) -> dict[str, Any] | None:
+        """What the ServingGate measured; see `components.serving_examination`."""
+        folder = self._folder("InfraBlessing")
+        return json.loads((folder / serving_examination.FILE).read_text()) if folder else None
+
     def pushed(self) -> Pushed | None:
-        """Where the model was pushed to."""
+        """Where the model is served from."""
+        pushed = self._pushed_before()
+        return pushed if pushed and Path(pushed.path).exists() else None
+
+    def is_withdrawn(self) -> bool:
+        """Whether the model was pushed, by an earlier run, and is served no more."""
+        return self._pushed_before() is not None and self.pushed() is None
+
+    def _pushed_before(self) -> Pushed | None:
         artifact = self._artifacts.get("PushedModel")
         return _pushed(artifact) if artifact else None
 
@@ -91,17 +106,9 @@ class Results:
         artifact = self._artifacts.get(type_name)
         return Path(artifact.uri) if artifact else None
 
-    def _metrics(self) -> Mapping[tuple, dict[str, float]]:
-        folder = self._folder("ModelEvaluation")
-        return _read_metrics(folder) if folder else {}
-
-    def _slices(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Feature -> value -> metric -> value."""
-        slices: dict[str, dict[str, dict[str, float]]] = {}
-        for key, metrics in self._metrics().items():
-            for name, value in key:
-                slices.setdefault(name, {})[value] = metrics
-        return slices
+    def _judged(self) -> Path | None:
+        folder = self._folder("ModelBlessing")
+        return folder if folder and (folder / gates.VERDICT_FILE).exists() else None
 
     def _outputs_of_latest_run(self) -> dict[str, mlmd.Artifact]:
         runs = self._store.get_contexts_by_type(_RUN_CONTEXT)
@@ -120,17 +127,20 @@ def push_request(work_dir: WorkDir, *, model_name: str, made_from: str) -> str:
     """What TFX's cache holds a push against: changes when this run's model must be pushed again.
 
     That is when its version has vanished, or a version of another model has been pushed since,
-    which TF Serving would take for the newer one.
+    which TF Serving would take for the newer one. A version that a person has withdrawn counts as
+    pushed: the same model does not come back by itself.
 
     Args:
       model_name: the folder under `serving/`.
       made_from: the same for two runs that make the same model.
     """
     pushes = _pushes(work_dir, model_name)
-    vanished = [path for path, _ in pushes if not path.exists()]
+    withdrawn = set(releases.withdrawn(work_dir.serving / model_name))
+    there = [(path, request) for path, request in pushes if int(path.name) not in withdrawn]
+    vanished = [path for path, _ in there if not path.exists()]
     others = [
         int(path.name)
-        for path, request in pushes
+        for path, request in there
         if path not in vanished and not request.startswith(made_from)
     ]
     return f"{made_from} after {max(others, default='none')}, {len(vanished)} vanished"
@@ -152,6 +162,60 @@ def _pushes(work_dir: WorkDir, model_name: str) -> list[tuple[Path, str]]:
     return pushes
 
 
+@dataclass(frozen=True)
+class PushTerms:
+    """What the model of a push was judged on.
+
+    fingerprint: of the blessed model that it was compared with
+    settings: the bounds, as JSON
+    force_bless: why a person had it blessed in spite of failed checks; may be empty
+    """
+
+    fingerprint: str
+    settings: str
+    force_bless: str
+
+
+def terms_of_push(work_dir: WorkDir, folder: Path, *, made_from: str) -> PushTerms | None:
+    """What a pushed model was judged on; None if it was not made from the same.
+
+    Args:
+      folder: where it was pushed to.
+      made_from: the same for two runs that make the same model.
+    """
+    if not work_dir.metadata.exists():
+        return None
+    store = _store(work_dir)
+    for artifact in store.get_artifacts_by_type("PushedModel"):
+        pushed = _pushed(artifact)
+        if pushed and Path(pushed.path) == folder:
+            pusher, *others = _steps_of_run(store, artifact)
+            request = json.loads(pusher["custom_config"])["push_request"]
+            return _push_terms(others) if request.startswith(made_from) else None
+    return None
+
+
+def _push_terms(steps: Sequence[Mapping[str, str]]) -> PushTerms | None:
+    compared = next((step for step in steps if "pointer" in step), None)
+    judged = next((step for step in steps if "force_bless" in step), None)
+    if compared is None or judged is None:
+        return None
+    return PushTerms(compared["fingerprint"], judged["settings"], judged["force_bless"])
+
+
+def _steps_of_run(store: MetadataStore, artifact: mlmd.Artifact) -> list[dict[str, str]]:
+    """The parameters of the step that made an artifact, and of the others of that run."""
+    event = store.get_events_by_artifact_ids([artifact.id])[0]
+    contexts = store.get_contexts_by_execution(event.execution_id)
+    [run] = [each for each in contexts if each.type == _RUN_CONTEXT]
+    executions = store.get_executions_by_context(run.id)
+    executions.sort(key=lambda execution: execution.id != event.execution_id)
+    return [
+        {name: value.string_value for name, value in execution.custom_properties.items()}
+        for execution in executions
+    ]
+
+
 def sweep(work_dir: WorkDir) -> None:
     """Remove what a step that never finished has left half-written, and damaged features.
 
@@ -161,10 +225,10 @@ def sweep(work_dir: WorkDir) -> None:
     unfinished = _unfinished(work_dir) if work_dir.metadata.exists() else []
     frozen = work_dir.artifacts.glob("FrozenFeatures/frozen/*")
     damaged = [folder for folder in frozen if not feature_set.is_intact(folder)]
-    versions = work_dir.serving.glob("*/*")
-    half_pushed = [version for version in versions if not (version / "saved_model.pb").exists()]
-    for folder in {*unfinished, *damaged, *half_pushed}:
+    for folder in {*unfinished, *damaged}:
         shutil.rmtree(folder)
+    for base in work_dir.serving.glob("*"):
+        releases.sweep(base)
 
 
 def _unfinished(work_dir: WorkDir) -> list[Path]:
@@ -186,11 +250,3 @@ def _pushed(artifact: mlmd.Artifact) -> Pushed | None:
         return None
     destination = properties["pushed_destination"].string_value
     return Pushed(path=destination, version=properties["pushed_version"].string_value)
-
-
-def _read_metrics(folder: Path) -> dict[tuple, dict[str, float]]:
-    result = tfma.load_eval_result(str(folder))
-    return {
-        slice_key: {name: value["doubleValue"] for name, value in metrics[""][""].items()}
-        for slice_key, metrics in result.slicing_metrics
-    }

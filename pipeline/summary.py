@@ -13,7 +13,17 @@ from components.gates import Gate
 from pipeline.steps import Step
 
 FILE = "summary.json"
-Status = Literal["pushed", "tuned", "not_blessed", "not_pushed", "refused", "failed", "interrupted"]
+Status = Literal[
+    "pushed",
+    "tuned",
+    "not_blessed",
+    "not_pushed",
+    "withdrawn",
+    "refused",
+    "not_servable",
+    "failed",
+    "interrupted",
+]
 _DISTRIBUTIONS = (
     "frostline",
     "tfx",
@@ -62,6 +72,11 @@ class Summary:
     evaluation_by_class: class -> metric -> value
     evaluation_by_slice: property (`format`, `brightness`, `sharpness` or `size`) -> word, such as
       `dark` -> metric -> value; `example_count` is how many images that is
+    confusion: class -> served label -> images
+    baseline: the latest blessed model on the same images: `version`, `metrics` (metric -> value)
+    force_bless: why a person had the model blessed in spite of failed checks
+    serving: what the ServingGate measured: `engine`, `machine`, `load_seconds`, `latency` (images a
+      request -> `p50_ms`, `p99_ms`, `requests`), `peak_bytes`, `model_bytes`, `parity`...
     """
 
     run_id: str
@@ -81,6 +96,10 @@ class Summary:
     evaluation: Mapping[str, float] | None = None
     evaluation_by_class: Mapping[str, Mapping[str, float]] | None = None
     evaluation_by_slice: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None
+    confusion: Mapping[str, Mapping[str, int]] | None = None
+    baseline: Mapping[str, Any] | None = None
+    force_bless: str | None = None
+    serving: Mapping[str, Any] | None = None
     gates: Sequence[Gate] = ()
     pushed: Pushed | None = None
     error: Failure | None = None

@@ -46,6 +46,10 @@ class WorkDir:
         """What TF Serving watches: `<model>/<version>/`."""
         return self.root / "serving"
 
+    def blessed(self, model_name: str) -> Path:
+        """The pointer to the model that was blessed and pushed last under a name."""
+        return self.root / "blessed" / f"{model_name}.json"
+
     @property
     def checkpoints(self) -> Path:
         """Training that was interrupted, to be resumed."""

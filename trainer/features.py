@@ -53,3 +53,5 @@ OUTPUT_LABEL = "label"  # string [N]
 OUTPUT_SCORE = "score"  # float32 [N], in 0..1
 OUTPUT_SCORES = "scores"  # float32 [N, C], each row sums to 1
 OUTPUT_CLASSES = "classes"  # string [N, C], the same row N times
+# string [N], why an image cannot be read; then its label is empty, and its scores are 0
+OUTPUT_ERROR = "error"

@@ -18,7 +18,7 @@ from trainer.settings import ImageSettings
 class Features(NamedTuple):
     """What a base makes of N images.
 
-    map: [N, height, width, channels], the output at the cut, in the base's precision
+    map: [N, height, width, channels], the output at the cut, in the precision that it has there
     means: float32 [N, channels], the spatial means of each of `FoldedBase.blocks`
     """
 
@@ -54,14 +54,18 @@ class FoldedBase(tf.Module):
         blocks: tuple[Block, ...],
         size: int,
         precision: Precision,
+        frozen: frozenset[folding.Step],
     ) -> None:
         super().__init__(name="folded_base")
         self.blocks = blocks
         self.precision: Precision = precision
+        self._frozen = frozen
         self._outputs = [steps[block.name] for block in blocks]
-        self._forward = tf.function(
+        forward = tf.function(
             self._features, input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)]
         )
+        # A method, which TensorFlow does not track: a SavedModel would hold all weights twice.
+        self._forward = forward.__call__
 
     def __call__(self, pixels: tf.Tensor) -> Features:
         """The features of some images.
@@ -74,19 +78,27 @@ class FoldedBase(tf.Module):
     # The graph hangs on no tensor's value, and AutoGraph cannot read `match`.
     @tf.autograph.experimental.do_not_convert
     def _features(self, pixels: tf.Tensor) -> Features:
-        graph = _Graph(pixels, self.precision)
-        outputs = [tf.cast(graph.output(step), self.precision) for step in self._outputs]
+        graph = _Graph(pixels, self.precision, self._frozen)
+        outputs = [graph.rounded(step) for step in self._outputs]
         means = (tf.reduce_mean(tf.cast(output, tf.float32), axis=[1, 2]) for output in outputs)
         return Features(map=outputs[-1], means=tuple(means))
 
 
-def fold(backbone: keras.Model, *, image: ImageSettings, precision: Precision) -> FoldedBase:
+def fold(
+    backbone: keras.Model,
+    *,
+    image: ImageSettings,
+    precision: Precision,
+    frost_line: str | None = None,
+) -> FoldedBase:
     """The base that answers as `backbone` does after `image.scaling`, with its weights of now.
 
     Args:
         backbone: from `trainer.backbone`; random ones calibrated, thawed ones trained.
         image: size and scaling of the images.
         precision: what every convolution is computed in. See `trainer.precision`.
+        frost_line: the layer above which the base was trained, in float32, which it therefore
+            computes in; None where nothing is.
     """
     factor, offset = images.scaling_constants(image.scaling)
     steps = folding.fold(backbone, factor=factor, offset=offset)
@@ -98,15 +110,19 @@ def fold(backbone: keras.Model, *, image: ImageSettings, precision: Precision) -
         blocks=(*blocks, Block(cut.name, cut.output.shape[-1])),
         size=image.size,
         precision=precision,
+        frozen=folding.up_to(steps[frost_line or cut.name]),
     )
 
 
 class _Graph:
     """The steps as TensorFlow operations; each step once."""
 
-    def __init__(self, pixels: tf.Tensor, precision: Precision) -> None:
+    def __init__(
+        self, pixels: tf.Tensor, precision: Precision, frozen: frozenset[folding.Step]
+    ) -> None:
         self._pixels = tf.cast(pixels, tf.float32)
         self._precision = precision
+        self._frozen = frozen
         self._outputs: dict[folding.Step, tf.Tensor] = {}
 
     def output(self, step: folding.Step) -> tf.Tensor:
@@ -114,6 +130,13 @@ class _Graph:
         if step not in self._outputs:
             self._outputs[step] = self._operation(step)
         return self._outputs[step]
+
+    def rounded(self, step: folding.Step) -> tf.Tensor:
+        """The output of a step, as exact as it is kept."""
+        return tf.cast(self.output(step), self._precision_of(step))
+
+    def _precision_of(self, step: folding.Step) -> str:
+        return self._precision if step in self._frozen else "float32"
 
     def _operation(self, step: folding.Step) -> tf.Tensor:
         match step:
@@ -123,14 +146,15 @@ class _Graph:
                 return self._convolution(step)
             case folding.Pooling():
                 pool: Any = {"MAX": tf.nn.max_pool2d, "AVG": tf.nn.avg_pool2d}[step.kind]
-                return pool(self.output(step.source), step.window, step.strides, step.padding)
+                x = tf.cast(self.output(step.source), self._precision_of(step))
+                return pool(x, step.window, step.strides, step.padding)
             case folding.Concatenation():
                 return tf.concat([self.output(source) for source in step.sources], axis=-1)
 
     def _convolution(self, step: folding.Convolution) -> tf.Tensor:
         # The first convolution passes colours on, the second finds edges in their small
         # differences, which rounding in between would blur (decision note 7).
-        precision = tf.float32 if step.is_at_the_bottom else self._precision
+        precision = tf.float32 if step.is_at_the_bottom else self._precision_of(step)
         x = tf.cast(self.output(step.source), precision)
         kernel, bias = (tf.constant(value, precision) for value in (step.kernel, step.bias))
         # Convolution, bias and relu in just this order: TensorFlow makes them one operation.

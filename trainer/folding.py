@@ -83,6 +83,26 @@ def fold(backbone: keras.Model, *, factor: float, offset: float) -> dict[str, St
     return steps
 
 
+def up_to(step: Step) -> frozenset[Step]:
+    """A step and all that it is made from."""
+    found, rest = set[Step](), [step]
+    while rest:
+        one = rest.pop()
+        if one not in found:
+            found.add(one)
+            rest += _sources(one)
+    return frozenset(found)
+
+
+def _sources(step: Step) -> tuple[Step, ...]:
+    match step:
+        case Pixels():
+            return ()
+        case Concatenation():
+            return step.sources
+    return (step.source,)
+
+
 def _step(
     layer: keras.layers.Layer, sources: tuple[Step, ...], *, factor: float, offset: float
 ) -> Step:

@@ -22,11 +22,13 @@ _DECIDING = (
     "augment",
     "backbone",
     "blocks",
+    "first_frame",
     "folded",
     "folding",
     "frozen_base",
     "frozen_forward",
     "images",
+    "octets",
     "orientation",
     "views",
 )
@@ -109,8 +111,14 @@ def below_frost_line(base: keras.Model, thaw_from: str | None) -> keras.Model:
 
 
 def fold(frozen: keras.Model, settings: TrainerSettings, precision: Precision) -> FoldedBase:
-    """The base as it runs."""
-    return folded.fold(frozen, image=settings.image, precision=precision)
+    """The base as it runs, below the frost line or whole."""
+    line = frost_line(settings)
+    return folded.fold(
+        frozen,
+        image=settings.image,
+        precision=precision,
+        frost_line=line if settings.model.thaw_from else None,
+    )
 
 
 def digest(

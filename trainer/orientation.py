@@ -8,9 +8,10 @@ third edition (eXIf), and Google's WebP container specification.
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import tensorflow as tf
+
+from trainer import octets
 
 _EXIF = b"Exif\0\0"
 
@@ -29,14 +30,8 @@ _MIRRORED = (
     (True, False),
 )
 
-_Order = Literal["big", "little"]
-
 # The eight bytes at the start of a chunk, as two int32 numbers.
 _Head = tuple[tf.Tensor, tf.Tensor]
-
-
-# Not inlined: where a branch is not taken, each of its operations would still be passed through.
-_apart = tf.function(autograph=False, experimental_attributes={"_noinline": True})
 
 
 # A graph of its own: dispatched one by one from Python, its operations take milliseconds.
@@ -81,24 +76,24 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(result, [None, None, image.shape[2]])
 
 
-@_apart
+@octets.apart
 def _search(encoded: tf.Tensor) -> tf.Tensor:
     readers = [
-        (_part(encoded, 0, 3) == b"\xff\xd8\xff", lambda: _exif_of_jpeg(encoded)),
-        (_part(encoded, 0, 8) == b"\x89PNG\r\n\x1a\n", lambda: _exif_of_png(encoded)),
-        (_part(encoded, 8, 8) == b"WEBPVP8X", lambda: _exif_of_webp(encoded)),
+        (octets.part(encoded, 0, 3) == b"\xff\xd8\xff", lambda: _exif_of_jpeg(encoded)),
+        (octets.part(encoded, 0, 8) == b"\x89PNG\r\n\x1a\n", lambda: _exif_of_png(encoded)),
+        (octets.part(encoded, 8, 8) == b"WEBPVP8X", lambda: _exif_of_webp(encoded)),
     ]
     exif = tf.case(readers, default=lambda: tf.constant(b""))
-    skip = tf.where(_part(exif, 0, len(_EXIF)) == _EXIF, len(_EXIF), 0)
-    tiff = _part(exif, skip, tf.strings.length(exif))
+    skip = tf.where(octets.part(exif, 0, len(_EXIF)) == _EXIF, len(_EXIF), 0)
+    tiff = octets.part(exif, skip, tf.strings.length(exif))
     readers = [
-        (_part(tiff, 0, 4) == b"II*\0", lambda: _of_tiff(tiff, little_endian=True)),
-        (_part(tiff, 0, 4) == b"MM\0*", lambda: _of_tiff(tiff, little_endian=False)),
+        (octets.part(tiff, 0, 4) == b"II*\0", lambda: _of_tiff(tiff, little_endian=True)),
+        (octets.part(tiff, 0, 4) == b"MM\0*", lambda: _of_tiff(tiff, little_endian=False)),
     ]
     return tf.case(readers, default=_no_turn)
 
 
-@_apart
+@octets.apart
 def _exif_of_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     """Segments: 0xFF, a code, the length of what follows (its own two bytes count), content."""
 
@@ -119,10 +114,10 @@ def _exif_of_jpeg(encoded: tf.Tensor) -> tf.Tensor:
 
     start, head = _walk(encoded, 2, order="big", is_last=is_last, size=size)
     length = tf.where(is_exif(head), (head[0] & 0xFFFF) - 2, 0)
-    return _part(encoded, start + 4, length)
+    return octets.part(encoded, start + 4, length)
 
 
-@_apart
+@octets.apart
 def _exif_of_png(encoded: tf.Tensor) -> tf.Tensor:
     """Chunks: the length of the content, a type, content, a checksum of four bytes."""
 
@@ -133,10 +128,10 @@ def _exif_of_png(encoded: tf.Tensor) -> tf.Tensor:
         return 12 + head[0]
 
     start, head = _walk(encoded, 8, order="big", is_last=is_exif, size=size)
-    return _part(encoded, start + 8, tf.where(is_exif(head), head[0], 0))
+    return octets.part(encoded, start + 8, tf.where(is_exif(head), head[0], 0))
 
 
-@_apart
+@octets.apart
 def _exif_of_webp(encoded: tf.Tensor) -> tf.Tensor:
     """Chunks: a type, the length of the content, content, padded to an even length."""
 
@@ -148,16 +143,16 @@ def _exif_of_webp(encoded: tf.Tensor) -> tf.Tensor:
 
     start, head = _walk(encoded, 12, order="little", is_last=is_exif, size=size)
     # Without its flag in the first chunk, VP8X, readers take no notice of the chunk.
-    flags = tf.io.decode_raw(_part(encoded, 20, 1), tf.uint8, fixed_length=1)[0]
+    flags = tf.io.decode_raw(octets.part(encoded, 20, 1), tf.uint8, fixed_length=1)[0]
     found = tf.logical_and(is_exif(head), flags & 0b1000 > 0)
-    return _part(encoded, start + 8, tf.where(found, head[1], 0))
+    return octets.part(encoded, start + 8, tf.where(found, head[1], 0))
 
 
 def _walk(
     encoded: tf.Tensor,
     start: int,
     *,
-    order: _Order,
+    order: octets.Order,
     is_last: Callable[[_Head], tf.Tensor],
     size: Callable[[_Head], tf.Tensor],
 ) -> tuple[tf.Tensor, _Head]:
@@ -173,7 +168,7 @@ def _walk(
     end = tf.strings.length(encoded)
 
     def head_at(position: tf.Tensor) -> _Head:
-        first, second = tf.unstack(_numbers(encoded, position, 2, tf.int32, order=order))
+        first, second = tf.unstack(octets.numbers(encoded, position, 2, tf.int32, order=order))
         return first, second
 
     def step(position: tf.Tensor, head: _Head) -> tuple[tf.Tensor, _Head]:
@@ -190,17 +185,17 @@ def _walk(
     )
 
 
-@_apart
+@octets.apart
 def _of_tiff(tiff: tf.Tensor, *, little_endian: bool) -> tf.Tensor:
     order = "little" if little_endian else "big"
     end = tf.strings.length(tiff)
-    offset = _numbers(tiff, 4, 1, tf.int32, order=order)[0]
+    offset = octets.numbers(tiff, 4, 1, tf.int32, order=order)[0]
     offset = tf.where(offset < 0, end, tf.minimum(offset, end))
-    count = tf.cast(_numbers(tiff, offset, 1, tf.uint16, order=order)[0], tf.int32)
+    count = tf.cast(octets.numbers(tiff, offset, 1, tf.uint16, order=order)[0], tf.int32)
     # Entries that the data does not reach are left out.
     size = 12 * tf.minimum(count, tf.maximum(end - offset - 2, 0) // 12)
     entries = tf.io.decode_raw(
-        _part(tiff, offset + 2, size), tf.uint16, little_endian=little_endian
+        octets.part(tiff, offset + 2, size), tf.uint16, little_endian=little_endian
     )
     entries = tf.reshape(tf.cast(entries, tf.int32), [-1, 6])
     # Tag 0x0112, type SHORT, one value; the count has 32 bits, so its halves have an order too.
@@ -214,26 +209,5 @@ def _no_turn() -> tf.Tensor:
     return tf.constant(1)
 
 
-def _part(data: tf.Tensor, start: tf.Tensor | int, length: tf.Tensor | int) -> tf.Tensor:
-    """Up to `length` bytes from `start`; what lies beyond the end is left out."""
-    start = tf.minimum(start, tf.strings.length(data))
-    return tf.strings.substr(data, start, tf.maximum(length, 0))
-
-
-def _numbers(
-    data: tf.Tensor,
-    start: tf.Tensor | int,
-    count: int,
-    dtype: tf.DType,
-    *,
-    order: _Order,
-) -> tf.Tensor:
-    """`count` numbers from `start`; where the data ends, zeros follow."""
-    size = count * dtype.size
-    return tf.io.decode_raw(
-        _part(data, start, size), dtype, little_endian=order == "little", fixed_length=size
-    )
-
-
-def _number(code: bytes, order: _Order) -> int:
+def _number(code: bytes, order: octets.Order) -> int:
     return int.from_bytes(code, order)

@@ -28,7 +28,7 @@ from trainer.training_rows import Examples
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
 
-WARMUP_BATCH_SIZES = (1, 8)
+WARMUP_BATCH_SIZES = (1, 8, 32)
 
 
 def custom_config(
@@ -38,6 +38,7 @@ def custom_config(
     weights_sha256: str,
     code: str,
     checkpoints: Path,
+    max_pixels: int,
 ) -> dict[str, Any]:
     """What `run_fn` needs beside TFX's own arguments, as JSON that is also its cache key."""
     return {
@@ -46,6 +47,7 @@ def custom_config(
         "weights_sha256": weights_sha256,
         "code": code,
         "checkpoints": str(checkpoints),
+        "max_pixels": max_pixels,
     }
 
 
@@ -62,10 +64,11 @@ def run_fn(fn_args: "FnArgs") -> None:
     classifier = training.train(job)
     size = job.settings.image.size
     server = signatures.Server(
-        _served(classifier, job),
+        served(classifier, job),
         labels=job.examples.labels,
         size=size,
         threshold=classifier.threshold,
+        max_pixels=fn_args.custom_config["max_pixels"],
     )
     signatures.export(server, fn_args.serving_model_dir)
     signatures.write_warmup(
@@ -92,12 +95,14 @@ def _job(fn_args: "FnArgs") -> training.Job:
     )
 
 
-def _served(classifier: model.Classifier, job: training.Job) -> Served:
+def served(classifier: model.Classifier, job: training.Job) -> Served:
     """The classifier with its base folded, as precise as the features that it was trained on."""
     if job.features:
         chosen = feature_set.read(job.features).base.precision
     else:
-        chosen = precision.choose(job.settings.model.precision)
+        # Keras ran the base at every step, and not in half precision.
+        wanted = job.settings.model.precision
+        chosen = "float32" if wanted == "auto" else precision.choose(wanted)
     base = frozen_base.fold(network.base_of(classifier), job.settings, chosen)
     chosen_model = job.settings.model
     return Served(

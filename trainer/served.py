@@ -23,7 +23,8 @@ class Served(tf.Module):
     ) -> None:
         super().__init__(name="served")
         self.base = base
-        self.head = head
+        # A name of its own: Keras would number the graph's names by all that it has ever made.
+        self.head = keras.Model(head.inputs[0], head.outputs[0], name="head")
         self.is_pooled = is_pooled
         self.both_sides = both_sides
 

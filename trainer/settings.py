@@ -56,7 +56,8 @@ class ModelSettings(Frozen):
     thaw_from: str | None = None
     """Train the base's layers from this one up to the cut; batch norm stays frozen."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """What the frozen base computes in; `auto` takes what the device is quickest in."""
+    """What the frozen base computes in; `auto` takes what the device is quickest in, and float32
+    for a base that runs live."""
 
 
 class AugmentSettings(Frozen):

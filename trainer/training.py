@@ -19,6 +19,7 @@ from trainer import (
     frozen_base,
     model,
     network,
+    parity,
     training_rows,
 )
 from trainer.devices import choose_strategy
@@ -51,7 +52,7 @@ def train(job: Job) -> model.Classifier:
     """Fit a classifier, or go on where an interrupted training of the same job stopped.
 
     The result has the weights of the best epoch. `job.run_dir` gets history.json, curves.png,
-    calibration.json (where the settings ask for it), model.txt and TensorBoard logs.
+    calibration.json (where the settings ask for it), parity.json, model.txt and TensorBoard logs.
 
     Raises:
       ConfigError: a layer or a device that the settings name is not there.
@@ -115,11 +116,19 @@ def _fit(network: Network, job: Job, features: FeatureSet | None) -> float | Non
         state = _fit_rows(network, found, job)
         checkpoints.restore_best(network.trained, job.checkpoints)
         calibrated = network.calibrate(found.evaluation) if job.settings.model.calibrate else None
+        # Now that the scores have their temperature.
+        _write_parity(network, found.evaluation, job)
     curves.write(job.run_dir, state)
     if calibrated:
         calibrated.save(job.run_dir)
     shutil.rmtree(job.checkpoints)
     return calibrated and calibrated.threshold
+
+
+def _write_parity(network: Network, rows: dataset.Source, job: Job) -> None:
+    digests, _ = dataset.read_labels(job.examples.eval_files, labels=job.examples.labels)
+    classes = job.examples.labels
+    parity.write(job.run_dir, network.trained, rows, digests=digests, classes=classes)
 
 
 def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.State:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+import components.model_server
 from pipeline.serving import model_server, server
 from pipeline.serving.model_folders import watched_models
 from pipeline.serving.server import Listening
@@ -19,7 +20,7 @@ def serve(options: argparse.Namespace) -> int:
     """
     settings = settings_from(options)
     models = watched_models(options.model_dir, name=options.model_name, labels=dict(options.labels))
-    program = None if options.stand_in else model_server.found()
+    program = None if options.stand_in else components.model_server.found()
     if program and settings.host in {None, *model_server.EVERY_ADDRESS}:
         _say(f"{program} serves, on every address of this machine; --stand-in keeps to one")
         words = model_server.command(program, models=models, settings=settings)

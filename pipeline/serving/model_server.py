@@ -1,19 +1,13 @@
-"""TF Serving itself: found on the PATH, and told what the stand-in would have been told."""
+"""TF Serving itself, told what the stand-in would have been told."""
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from components import model_server
 from pipeline.serving.settings import Batching, ServerSettings, WatchedModel
 
-PROGRAM = "tensorflow_model_server"
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
-
-
-def found() -> str | None:
-    """The path of TF Serving's program, or None."""
-    return shutil.which(PROGRAM)
 
 
 def command(program: str, *, models: Sequence[WatchedModel], settings: ServerSettings) -> list[str]:
@@ -23,9 +17,9 @@ def command(program: str, *, models: Sequence[WatchedModel], settings: ServerSet
     """
     folder = Path(tempfile.mkdtemp(prefix="frostline-serve-"))
     words = [
-        program,
-        f"--port={settings.grpc_port}",
-        f"--rest_api_port={settings.rest_port}",
+        *model_server.listening(
+            program, grpc_port=settings.grpc_port, rest_port=settings.rest_port
+        ),
         f"--rest_api_timeout_in_ms={settings.bounds.timeout_ms}",
         f"--file_system_poll_wait_seconds={max(round(settings.poll_seconds), 1)}",
         f"--grpc_channel_arguments=grpc.max_receive_message_length={settings.bounds.request_bytes}",
@@ -33,7 +27,7 @@ def command(program: str, *, models: Sequence[WatchedModel], settings: ServerSet
     ]
     if len(models) == 1 and not models[0].labels:
         (model,) = models
-        words += [f"--model_name={model.name}", f"--model_base_path={model.base_path}"]
+        words += model_server.one_model(model.name, model.base_path)
     else:
         words += [
             f"--model_config_file={_written(folder / 'models.pbtxt', model_config(models))}",

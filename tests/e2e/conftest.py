@@ -88,7 +88,7 @@ class Running:
             os.killpg(self.process.pid, 0)
         file = self.work_dir / "latest" / "summary.json"
         summary = json.loads(file.read_text()) if file.exists() else {}
-        versions = sorted(path.name for path in self.work_dir.glob("serving/*/*"))
+        versions = sorted(path.name for path in self.work_dir.glob("serving/*/[0-9]*"))
         return Run(self.process.returncode, stdout, stderr, self.work_dir, summary, versions)
 
 

@@ -49,6 +49,17 @@ class Recorder:
         self.put_out(context, execution, artifact)
         return artifact
 
+    def step(self, context, **parameters):
+        """A step of the run `context`, with its parameters."""
+        execution = self.execution()
+        [made] = self.store.get_executions_by_id([execution])
+        for name, value in parameters.items():
+            made.custom_properties[name].string_value = value
+        self.store.put_executions([made])
+        self.store.put_attributions_and_associations(
+            [], [self.mlmd.Association(execution_id=execution, context_id=context)]
+        )
+
     def push(self, folder, request):
         """A Pusher's execution that pushed to `folder`."""
         self.output(

@@ -154,9 +154,33 @@ def test_run_hands_over_what_was_asked_and_returns_its_exit_code(stand_in):
         "preset": "default",
         "command": ["frostline", *arguments],
         "accept_reason": None,
+        "force_bless": None,
         "until_tuned": False,
         "is_json": False,
     }
+
+
+def test_reasons_are_handed_over_without_the_spaces_around_them(stand_in):
+    local = stand_in(0)
+    words = ["run", "--data", "photos", "--work-dir", "w", "--accept-data", " a ", "--force-bless"]
+    assert cli.main([*words, " b "]) == 0
+    assert (local.asked["accept_reason"], local.asked["force_bless"]) == ("a", "b")
+
+
+@pytest.mark.parametrize("option", ["--accept-data", "--force-bless"])
+def test_empty_reason_is_a_usage_error(stand_in, capsys, option):
+    local = stand_in(0)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "--data", "photos", "--work-dir", "w", option, " "])
+    assert ended.value.code == cli.USAGE
+    assert f"{option}: should say why" in capsys.readouterr().err
+    assert not local.asked
+
+
+def test_search_forces_nothing(stand_in):
+    local = stand_in(0)
+    assert cli.main(["tune", "--data", "photos", "--work-dir", "w"]) == 0
+    assert local.asked["force_bless"] is None
 
 
 def test_data_may_be_the_url_of_a_local_folder(stand_in):

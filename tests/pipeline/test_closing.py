@@ -1,5 +1,6 @@
 """The last lines of a run say how it ended, why, and what to do next."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,8 @@ def test_pushed_model_is_named_with_the_next_command():
     ("status", "said"),
     [
         ("not_blessed", "NOT PUSHED after 12.3 s: the model did not pass its thresholds\n"),
+        ("withdrawn", "NOT PUSHED after 12.3 s: this very model was withdrawn by `frostline rollb"),
+        ("not_servable", "NOT PUSHED after 12.3 s: the model did not pass the serving gate\n"),
         ("not_pushed", "NOT PUSHED after 12.3 s: the model passed its thresholds, but its base is"),
         ("interrupted", "INTERRUPTED after 12.3 s: run the same command again to go on\n"),
     ],
@@ -84,6 +87,32 @@ def test_each_gate_says_its_sentence():
     ]
     said = text(status="not_blessed", gates=gates)
     assert "  passed   Good.\n  FAILED   Bad.\n" in said
+
+
+def test_checks_of_serving_are_counted_and_only_the_failed_ones_told():
+    gates = [
+        Gate("load_time", 1.0, {"max": 2.0}, True, "Quick."),
+        Gate("parity", 0.5, {"max": 1e-3}, False, "Far apart.", ["cats/1.jpg"]),
+    ]
+    said = text(
+        status="not_servable", gates=[replace(gate, step=closing.SERVING_GATE) for gate in gates]
+    )
+    assert "  passed   1 of 2 checks of serving\n" in said
+    assert "  FAILED   parity: Far apart.\n             cats/1.jpg\n" in said
+    assert "Quick." not in said
+    assert "(--set serving_gate...)" in said
+
+
+def test_reason_that_forced_a_model_through_is_told_below_the_failed_check():
+    gates = [Gate("accuracy", 0.7, {"min": 0.8}, False, "Bad.")]
+    said = text(gates=gates, force_bless="for the demo", pushed=Pushed("p", "7"))
+    assert "  FAILED   Bad.\n  forced   for the demo\n" in said
+
+
+def test_model_that_was_not_blessed_is_told_how_to_be_forced():
+    said = text(status="not_blessed", command=["frostline", "run", "--data", "my photos"])
+    assert "(--set evaluate...)" in said
+    assert "frostline run --data 'my photos' --force-bless \"why it is fine\"\n" in said
 
 
 def test_long_run_is_told_in_minutes():

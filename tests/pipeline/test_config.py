@@ -67,6 +67,15 @@ def test_set_takes_a_toml_value_or_text(override, section, key, value):
     assert getattr(getattr(resolved(override), section), key) == value
 
 
+def test_bound_of_one_size_of_request_leaves_those_of_the_others():
+    bounds = resolved("serving_gate.max_p50_ms.8=7.5").serving_gate.max_p50_ms
+    assert bounds == {**Config().serving_gate.max_p50_ms, "8": 7.5}
+
+
+def test_bound_of_a_size_that_is_not_tried_lists_those_that_are():
+    assert "serving_gate.max_p50_ms has 32, 1, 8" in refusal("serving_gate.max_p50_ms.2=7.5")
+
+
 def test_none_unsets_what_a_preset_sets(toml_file):
     assert resolved("train.steps_per_epoch=none", preset="course").train.steps_per_epoch is None
     file = toml_file('[train]\nsteps_per_epoch = "none"\n')
@@ -123,6 +132,25 @@ def test_unknown_metric_lists_the_known_ones():
     message = refusal("evaluate.thresholds.acuracy.min=0.9")
     assert "no such key; evaluate.thresholds has " in message
     assert all(metric in message for metric in METRICS)
+
+
+@pytest.mark.parametrize(
+    ("override", "known"),
+    [
+        ("evaluate.by_colour.accuracy.min=0.5", "evaluate has thresholds, by_class, "),
+        ("evaluate.by_class.auc.min=0.5", "evaluate.by_class has accuracy, log_loss, "),
+        ("evaluate.by_class.accuracy.mn=0.5", "evaluate.by_class.accuracy has min, max"),
+        ("evaluate.max_worsening.acuracy=0.1", "evaluate.max_worsening has accuracy, "),
+    ],
+)
+def test_unknown_key_deep_in_a_section_lists_the_known_ones(override, known):
+    assert f"no such key; {known}" in refusal(override)
+
+
+def test_bound_on_a_slice_is_set_beside_those_that_are_there():
+    evaluate = resolved("evaluate.by_class.log_loss.max=1.0").evaluate
+    assert evaluate.by_class.bounds() == {"accuracy": Bound(min=0.5), "log_loss": Bound(max=1.0)}
+    assert not resolved("evaluate.by_class.accuracy=none").evaluate.by_class.bounds()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.acceptance import Terms
+from pipeline.baseline import ModelTerms
 from pipeline.config import Config
 from pipeline.workdir import WorkDir
 
@@ -21,7 +22,9 @@ STEPS = [
     "FrozenFeatures",
     "Transform",
     "Trainer",
+    "BlessedModel",
     "Evaluator",
+    "ServingGate",
 ]
 
 
@@ -85,15 +88,6 @@ def compiled(pipeline):
 
 def cache_key(step):
     return json.dumps(step.exec_properties, sort_keys=True, default=str)
-
-
-def thresholds(graph, settings):
-    """Metric -> its per-slice thresholds."""
-    [spec] = graph.eval_config(Config.model_validate(settings)).metrics_specs
-    assert not spec.thresholds
-    assert not [metric for metric in spec.metrics if metric.HasField("threshold")]
-    named = {json.loads(metric.config)["name"]: metric for metric in spec.metrics if metric.config}
-    return {name: list(metric.per_slice_thresholds) for name, metric in named.items()}
 
 
 def test_every_step_is_there_in_order(created):
@@ -201,7 +195,7 @@ def test_curated_schema_is_imported_and_not_inferred(created, tmp_path):
     assert not created()["DataGate"].exec_properties["is_curated"]
 
 
-@pytest.mark.parametrize(("allowed", "last"), [(False, "Evaluator"), (True, "Pusher")])
+@pytest.mark.parametrize(("allowed", "last"), [(False, "ServingGate"), (True, "Pusher")])
 def test_untrained_base_is_pushed_only_where_allowed(created, allowed, last):
     steps = created({"push": {"untrained": allowed}}, weights=None, weights_sha256="random")
     assert list(steps)[-1] == last
@@ -214,28 +208,32 @@ def test_pusher_pushes_only_what_the_evaluator_blessed(created):
     assert steps["Pusher"].inputs["model"] is steps["Trainer"].outputs["model"]
 
 
+def test_pusher_pushes_only_what_the_serving_gate_blessed(created):
+    steps = created()
+    assert steps["Pusher"].inputs["infra_blessing"] is steps["ServingGate"].outputs["blessing"]
+
+
+def test_serving_gate_judges_what_was_trained_against_the_blessed_model(created):
+    steps = created(judged_split="test")
+    gate = steps["ServingGate"]
+    assert gate.inputs["model"] is steps["Trainer"].outputs["model"]
+    assert gate.inputs["model_run"] is steps["Trainer"].outputs["model_run"]
+    assert gate.inputs["baseline"] is steps["BlessedModel"].outputs["model"]
+    assert gate.inputs["examples"] is steps["ImageExampleGen"].outputs["examples"]
+    assert gate.exec_properties["judged_split"] == "test"
+
+
+def test_another_bound_of_serving_judges_again_and_trains_nothing(created):
+    usual, strict = created(), created({"serving_gate": {"max_load_seconds": 1.0}})
+    assert cache_key(usual["ServingGate"]) != cache_key(strict["ServingGate"])
+    for name in ("Trainer", "Evaluator"):
+        assert cache_key(usual[name]) == cache_key(strict[name])
+
+
 def test_evaluator_judges_raw_examples_of_the_wanted_split(created):
     steps = created(judged_split="test")
     assert steps["Evaluator"].inputs["examples"] is steps["ImageExampleGen"].outputs["examples"]
     assert json.loads(steps["Evaluator"].exec_properties["example_splits"]) == ["test"]
-
-
-def test_evaluator_runs_the_signature_that_is_served(graph):
-    [model] = graph.eval_config(Config()).model_specs
-    assert (model.signature_name, model.label_key) == ("serving_examples", "image/class/text")
-    assert model.prediction_key == "scores"
-
-
-def test_evaluation_is_sliced_by_class_format_and_what_an_image_is_like(graph):
-    keys = [list(spec.feature_keys) for spec in graph.eval_config(Config()).slicing_specs]
-    assert keys == [
-        [],
-        ["image/class/text"],
-        ["image/format"],
-        ["image/brightness/bucket"],
-        ["image/sharpness/bucket"],
-        ["image/size/bucket"],
-    ]
 
 
 def test_image_statistics_are_on_and_know_which_feature_is_the_image(created):
@@ -245,41 +243,24 @@ def test_image_statistics_are_on_and_know_which_feature_is_the_image(created):
     assert (feature["name"], feature["imageDomain"]) == ("image/encoded", {})
 
 
-def test_metrics_are_those_of_what_is_served(graph):
-    # TFMA can be imported once TFX is there, which the graph brings.
-    from tensorflow_model_analysis.metrics import metric_specs
-
-    config = graph.eval_config(Config())
-    keys = {
-        key
-        for computation in metric_specs.to_computations(list(config.metrics_specs), config)
-        for key in computation.keys
-    }
-    wanted = {"accuracy", "log_loss", "expected_calibration_error", "example_count"}
-    assert wanted <= {key.name for key in keys}
-    [spec] = config.metrics_specs
-    [accuracy] = [one for one in spec.metrics if one.class_name == "ServedAccuracy"]
-    assert accuracy.module == "components.served_metrics"
+def test_evaluator_compares_with_the_blessed_model_that_the_pointer_leads_to(created, tmp_path):
+    steps = created({"push": {"model_name": "pets"}})
+    properties = steps["BlessedModel"].exec_properties
+    assert properties["pointer"] == str(tmp_path / "blessed" / "pets.json")
+    baseline = steps["BlessedModel"].outputs["model"]
+    assert steps["Evaluator"].inputs["baseline_model"] is baseline
 
 
-def test_threshold_binds_the_whole_split_and_no_class(graph):
-    [threshold] = thresholds(graph, {})["accuracy"]
-    assert [spec.ByteSize() for spec in threshold.slicing_specs] == [0]
+@pytest.mark.parametrize("terms", [{"fingerprint": "other"}, {"force_bless": "why"}])
+def test_new_terms_change_what_the_model_is_judged_by_and_nothing_before_it(created, terms):
+    one, other = created(), created(judge={"model": ModelTerms(**terms)})
+    changed = {name for name in one if cache_key(one[name]) != cache_key(other[name])}
+    assert changed == {"BlessedModel" if "fingerprint" in terms else "Evaluator"}
 
 
-def test_threshold_has_the_ends_that_are_set_and_no_other(graph):
-    settings = {"thresholds": {"accuracy": {"min": 0.9}, "log_loss": {"max": 0.5}}}
-    found = thresholds(graph, {"evaluate": settings})
-    accuracy = found["accuracy"][0].threshold.value_threshold
-    log_loss = found["log_loss"][0].threshold.value_threshold
-    assert accuracy.lower_bound.value == 0.9
-    assert not accuracy.HasField("upper_bound")
-    assert log_loss.upper_bound.value == 0.5
-    assert not log_loss.HasField("lower_bound")
-
-
-def test_metric_without_a_threshold_is_computed_but_binds_nothing(graph):
-    assert thresholds(graph, {})["log_loss"] == []
+def test_bounds_are_part_of_what_the_evaluator_is_keyed_by(created):
+    changed = {"evaluate": {"max_worsening": {"log_loss": 0.1}}}
+    assert cache_key(created(changed)["Evaluator"]) != cache_key(created()["Evaluator"])
 
 
 def test_new_data_changes_what_ingestion_is_keyed_by(created):
@@ -300,7 +281,11 @@ def test_new_terms_change_what_the_data_gate_is_keyed_by(created, judge):
 
 
 @pytest.mark.parametrize(
-    "step", ["ImageExampleGen", "Transform", "FrozenFeatures", "Tuner", "Trainer"]
+    "step",
+    [
+        *("ImageExampleGen", "Transform", "FrozenFeatures", "Tuner", "Trainer"),
+        *("BlessedModel", "Evaluator"),
+    ],
 )
 def test_new_code_changes_what_the_step_is_keyed_by(created, step):
     tuned = {"tune": {"enabled": True}}

@@ -139,6 +139,13 @@ def test_url_may_name_a_version_and_the_verb(serve, suffix):
     assert server.paths == [expected]
 
 
+def test_an_image_that_cannot_be_read_has_its_reason_and_the_others_their_answers(serve):
+    unread = {"label": "", "score": 0.0, "scores": [0, 0], "classes": ["cat", "dog"]}
+    rows = [ROW | {"error": ""}, unread | {"error": "damaged"}, ROW]
+    server = serve(body=json.dumps({"predictions": rows}))
+    assert models.opened(server.url)([b"one", b"two", b"three"]) == [ANSWER, "damaged", ANSWER]
+
+
 def test_refused_image_is_told_apart_from_a_failing_server(serve):
     with pytest.raises(RefusedError, match=r"^Unknown image file format\.$"):
         models.opened(serve().url)([b"image", b"broken"])

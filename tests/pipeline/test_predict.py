@@ -110,6 +110,20 @@ def test_broken_and_missing_files_stop_no_other(folder, model, capsys):
     assert [line.get("label") for line in lines] == ["long", None, None, "long"]
 
 
+def test_image_that_the_model_tells_apart_costs_no_second_request(folder, monkeypatch, capsys):
+    batches = []
+
+    def answers(images):
+        batches.append(len(images))
+        return [Answer("long", 0.5, {"long": 0.5}), "damaged", Answer("long", 0.5, {"long": 0.5})]
+
+    monkeypatch.setattr(models, "opened", lambda address: answers)
+    assert written([folder]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("error") for line in lines] == [None, "damaged", None]
+    assert batches == [3]
+
+
 def test_csv_has_a_column_for_every_class(folder, model, capsys):
     (folder / "a.PNG").write_bytes(b"broken")
     assert written([folder], file_format="csv") == 1
@@ -231,7 +245,7 @@ def test_saved_model_answers_from_files_without_a_word_of_tensorflow(pushed, pic
     lines = [json.loads(line) for line in answer.stdout.splitlines()]
     assert [line.get("label") for line in lines] == ["red", None, "other"]
     assert lines[2]["scores"] == pytest.approx({"red": 0.2, "other": 0.8})
-    assert lines[1]["error"].startswith("Unknown image file format.")
+    assert lines[1]["error"] == "not a JPEG, PNG, GIF, BMP or WebP file"
     assert answer.stderr == (
         "frostline: error: 1 image(s) could not be predicted; their lines say why\n"
     )

@@ -1,10 +1,11 @@
 """What is read from ML Metadata is the latest run's; what was never finished is swept away."""
 
-from types import SimpleNamespace
+import json
 
 import pytest
 
-from components import quarantine
+from components import gates, quarantine, releases
+from components.gates import Gate, Verdict
 from components.quarantine import IngestionCounts
 
 pytestmark = pytest.mark.graph
@@ -20,8 +21,7 @@ def results():
 def test_before_the_first_run_each_question_is_answered_none(results, work_dir):
     found = results.Results(work_dir)
     assert [found.counts(), found.training(), found.evaluation(), found.pushed()] == [None] * 4
-    assert found.evaluation_by_class() is None
-    assert found.evaluation_by_slice() is None
+    assert found.model_verdict() is None
     assert not found.is_blessed()
 
 
@@ -46,10 +46,11 @@ def test_cached_artifact_counts_as_the_latest_runs(results, work_dir, recorder):
 
 
 def test_pushed_model_is_named_with_its_version(results, work_dir, recorder):
-    destination = {"pushed_destination": "serving/m/7", "pushed_version": "7"}
-    recorder.output(recorder.run("1"), "PushedModel", "p", pushed=1, **destination)
+    folder = work_dir.serving / "m" / "7"
+    folder.mkdir(parents=True)
+    recorder.push(folder, "a")
     pushed = results.Results(work_dir).pushed()
-    assert (pushed.path, pushed.version) == ("serving/m/7", "7")
+    assert (pushed.path, pushed.version) == (str(folder), "7")
 
 
 def test_trials_of_a_search_are_read_from_their_file(results, work_dir, recorder, tmp_path):
@@ -78,30 +79,64 @@ def test_calibration_is_read_beside_the_curves(results, work_dir, recorder, tmp_
     assert results.Results(work_dir).training()["calibration"] == {"temperature": 0.5}
 
 
-def test_evaluation_is_told_as_a_whole_by_class_and_by_property(
-    results, work_dir, recorder, monkeypatch
-):
-    def values(accuracy):
-        return {"": {"": {"accuracy": {"doubleValue": accuracy}}}}
+def test_evaluation_and_verdict_are_read_beside_the_blessing(results, work_dir, recorder, tmp_path):
+    from components import evaluations
+    from components.evaluations import Evaluation
+    from components.model_checks import Baseline
 
-    slices = [
-        ((), values(0.5)),
-        ((("image/class/text", "cats"),), values(0.6)),
-        ((("image/brightness/bucket", "dark"),), values(0.7)),
-        ((("image/brightness/bucket", "bright"),), values(0.8)),
-        ((("image/format", "JPEG"),), values(0.9)),
-    ]
-    monkeypatch.setattr(
-        results.tfma, "load_eval_result", lambda folder: SimpleNamespace(slicing_metrics=slices)
-    )
-    recorder.output(recorder.run("1"), "ModelEvaluation", "e")
-    found = results.Results(work_dir)
-    assert found.evaluation() == {"accuracy": 0.5}
-    assert found.evaluation_by_class() == {"cats": {"accuracy": 0.6}}
-    assert found.evaluation_by_slice() == {
-        "brightness": {"dark": {"accuracy": 0.7}, "bright": {"accuracy": 0.8}},
-        "format": {"JPEG": {"accuracy": 0.9}},
-    }
+    recorder.output(recorder.run("1"), "ModelBlessing", tmp_path, blessed=1)
+    # An Evaluator that was interrupted has written neither.
+    assert results.Results(work_dir).evaluation() is None
+    evaluation = Evaluation("d", {"": {"accuracy": 0.9}}, {}, Baseline(7, {"accuracy": 0.8}))
+    verdict = Verdict([Gate("accuracy", 0.9, {"min": 0.8}, True, "Good.", [])], "7", "why")
+    evaluations.write(str(tmp_path), evaluation)
+    gates.write(tmp_path, verdict)
+    assert results.Results(work_dir).evaluation() == evaluation
+    assert results.Results(work_dir).model_verdict() == verdict
+
+
+@pytest.fixture
+def judged_push(recorder, work_dir):
+    """Records a run that pushed a model to `folder`, with the terms that it was judged on."""
+
+    def push(folder, request, **terms):
+        run = recorder.run(folder)
+        recorder.step(run, pointer="p", fingerprint=terms.get("fingerprint", "f"))
+        recorder.step(run, settings="{}", force_bless=terms.get("force_bless", ""))
+        destination = {"pushed_destination": str(work_dir.serving / "m" / folder)}
+        config = json.dumps({"push_request": request})
+        recorder.output(
+            run,
+            "PushedModel",
+            "p",
+            pushed=1,
+            pushed_version="1",
+            **destination,
+            custom_config=config,
+        )
+
+    return push
+
+
+def test_terms_of_a_push_are_those_of_its_run(results, work_dir, judged_push):
+    judged_push("1", "a after none", fingerprint="first")
+    judged_push("2", "b after 1", fingerprint="second", force_bless="why")
+    found = results.terms_of_push(work_dir, work_dir.serving / "m" / "2", made_from="b")
+    assert found == results.PushTerms("second", "{}", "why")
+
+
+def test_push_of_another_model_has_no_terms_for_this_one(results, work_dir, judged_push):
+    folder = work_dir.serving / "m" / "1"
+    assert results.terms_of_push(work_dir, folder, made_from="a") is None
+    judged_push("1", "b after none")
+    assert results.terms_of_push(work_dir, folder, made_from="a") is None
+    assert results.terms_of_push(work_dir, folder.with_name("2"), made_from="b") is None
+
+
+def test_push_of_an_older_frostline_has_no_terms(results, work_dir, recorder):
+    recorder.push(work_dir.serving / "m" / "1", "a after none")
+    folder = work_dir.serving / "m" / "1"
+    assert results.terms_of_push(work_dir, folder, made_from="a") is None
 
 
 def test_step_that_never_finished_is_swept_away_and_others_are_kept(results, work_dir, recorder):
@@ -159,3 +194,35 @@ def test_pushes_under_another_name_do_not_count(results, work_dir, push):
     before = results.push_request(work_dir, model_name="other", made_from="a")
     push("b")
     assert results.push_request(work_dir, model_name="other", made_from="a") == before
+
+
+def test_version_that_a_person_withdrew_does_not_come_back_by_itself(push, work_dir):
+    (push("a") / "saved_model.pb").touch()
+    (push("b") / "saved_model.pb").touch()
+    releases.withdraw(work_dir.serving / "m", 2)
+    assert [push(model).name for model in "ab"] == ["1", "2"]
+
+
+def test_model_that_was_withdrawn_is_told_apart_from_one_that_is_served(
+    results, work_dir, recorder
+):
+    folder = work_dir.serving / "m" / "7"
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").touch()
+    assert not results.Results(work_dir).is_withdrawn()
+    recorder.push(folder, "a")
+    assert not results.Results(work_dir).is_withdrawn()
+    releases.withdraw(folder.parent, 7)
+    found = results.Results(work_dir)
+    assert (found.pushed(), found.is_withdrawn()) == (None, True)
+
+
+def test_what_a_killed_push_left_is_swept_away_and_withdrawn_versions_stay(results, work_dir):
+    base = work_dir.serving / "m"
+    (base / "1").mkdir(parents=True)
+    (base / "1" / "saved_model.pb").touch()
+    releases.withdraw(base, 1)
+    (base / ".incoming-2").mkdir()
+    results.sweep(work_dir)
+    assert sorted(path.name for path in base.iterdir()) == [".withdrawn"]
+    assert releases.withdrawn(base) == [1]

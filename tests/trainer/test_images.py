@@ -69,6 +69,14 @@ def test_broken_bytes_raise(broken):
         images.decode(tf.constant(broken))
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (75, 75), (500, 375), (31, 1000)])
+def test_resize_gives_what_tensorflow_gives_to_the_bit(size):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    resized = tf.image.resize(pixels, [75, 75], antialias=True)
+    expected = np.rint(resized.numpy()).clip(0, 255).astype(np.uint8)
+    assert np.array_equal(images.resize(tf.constant(pixels), 75), expected)
+
+
 def test_resize_gives_rounded_bytes_of_the_asked_size():
     checks = np.indices((64, 64)).sum(axis=0) % 2 * 255
     image = tf.constant(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8))

@@ -4,15 +4,17 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from trainer import features, images, signatures
+from trainer import features, images, run, signatures
 
 pytestmark = pytest.mark.graph
 
@@ -90,7 +92,9 @@ def test_answer_has_its_shapes_and_types(exported, loaded):
         "score": count[:1],
         "scores": count,
         "classes": count,
+        "error": count[:1],
     }
+    assert set(answer["error"]) == {b""}
     assert answer["score"].dtype == answer["scores"].dtype == np.float32
     assert answer["classes"].tolist() == [[label.encode() for label in labels]] * len(FILES)
 
@@ -149,9 +153,38 @@ def test_each_format_is_served_alone_as_in_a_batch(loaded, kind):
     assert np.allclose(alone["scores"][0], together["scores"][place], atol=1e-6)
 
 
-def test_broken_bytes_are_an_error_of_the_caller(loaded):
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        served(loaded, [b"not an image"])
+def test_an_image_that_cannot_be_read_has_an_error_and_fails_no_other(loaded):
+    broken = {1: b"not an image", 3: FILES[0][:200]}
+    mixed = [broken.get(place, file) for place, file in enumerate(FILES)]
+    answer, whole = served(loaded, mixed), served(loaded, FILES)
+    for place in range(len(FILES)):
+        if place in broken:
+            assert answer["label"][place] == b""
+            assert answer["score"][place] == 0
+            assert not answer["scores"][place].any()
+        else:
+            assert answer["label"][place] == whole["label"][place]
+            np.testing.assert_array_equal(answer["scores"][place], whole["scores"][place])
+    assert answer["error"].tolist() == [
+        b"",
+        b"not a JPEG, PNG, GIF, BMP or WebP file",
+        b"",
+        b"damaged, truncated or unsupported JPEG",
+        b"",
+    ]
+
+
+def test_an_example_without_an_image_has_an_error(loaded):
+    examples = tf.constant([tf.train.Example().SerializeToString()])
+    answer = loaded.signatures[features.EXAMPLES_SIGNATURE](examples=examples)
+    assert answer["error"].numpy().tolist() == [b"the file has no bytes"]
+
+
+def test_an_image_beyond_the_largest_size_is_not_decoded(tmp_path):
+    server = signatures.Server(classifier(1), labels=LABELS[1], size=SIZE, max_pixels=60 * 90)
+    signatures.export(server, str(tmp_path))
+    answer = served(tf.saved_model.load(str(tmp_path)), FILES[:2])
+    assert answer["error"].tolist() == [b"", b"claims 90x61 pixels, more than 5400"]
 
 
 def test_inputs_have_their_names(loaded):
@@ -163,22 +196,30 @@ def test_inputs_have_their_names(loaded):
 
 
 SERVER = """
-import json, sys
+import json, pathlib, sys
 import tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
-with open(sys.argv[2], "rb") as file:
-    answer = model.signatures["serving_default"](image_bytes=tf.constant([file.read()]))
+v1 = tf.compat.v1
+with v1.Session(graph=tf.Graph()) as session:
+    signature = v1.saved_model.loader.load(session, ["serve"], sys.argv[1]).signature_def[
+        "serving_default"
+    ]
+    [image] = signature.inputs.values()
+    outputs = {name: output.name for name, output in signature.outputs.items()}
+    files = [pathlib.Path(path).read_bytes() for path in sys.argv[2:]]
+    answer = session.run(outputs, {image.name: files})
 packages = {name.split(".")[0] for name in sys.modules}
 ours = sorted(packages & {"trainer", "components", "pipeline"})
-print(json.dumps({"scores": answer["scores"].numpy().tolist(), "ours": ours}))
+errors = [error.decode() for error in answer["error"]]
+print(json.dumps({"scores": answer["scores"].tolist(), "errors": errors, "ours": ours}))
 """
 
 
-def test_model_is_served_by_a_process_that_knows_none_of_our_packages(tmp_path):
-    model, _, folder = export(3, tmp_path / "model")
+def test_model_is_served_as_tf_serving_does_by_a_process_that_knows_none_of_our_packages(tmp_path):
+    model, labels, folder = export(3, tmp_path / "model")
     (tmp_path / "image").write_bytes(FILES[0])
+    (tmp_path / "broken").write_bytes(FILES[0][:200])
     answer = subprocess.run(
-        [sys.executable, "-I", "-c", SERVER, folder, tmp_path / "image"],
+        [sys.executable, "-I", "-c", SERVER, folder, tmp_path / "image", tmp_path / "broken"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -188,8 +229,17 @@ def test_model_is_served_by_a_process_that_knows_none_of_our_packages(tmp_path):
     assert answer.returncode == 0, answer.stderr[-2000:]
     told = json.loads(answer.stdout.splitlines()[-1])
     assert told["ours"] == []
+    assert told["errors"] == ["", "damaged, truncated or unsupported JPEG"]
     expected = model(images.pixels_from_bytes(tf.constant(FILES[:1]), SIZE)).numpy()
-    assert np.allclose(told["scores"], expected, atol=1e-6)
+    assert np.allclose(told["scores"], [expected[0], [0] * len(labels)], atol=1e-6)
+
+
+def test_labels_are_an_asset_in_the_order_of_the_classes(exported, loaded):
+    _, labels, folder = exported
+    assert (Path(folder) / "assets" / "labels.txt").read_text().splitlines() == list(labels)
+    assert served(loaded, FILES[:1])["classes"].tolist() == [[name.encode() for name in labels]]
+    proto = saved_model_pb2.SavedModel.FromString((Path(folder) / "saved_model.pb").read_bytes())
+    assert [asset.filename for asset in proto.meta_graphs[0].asset_file_def] == ["labels.txt"]
 
 
 def test_warm_up_holds_requests_that_the_model_answers(exported, loaded):
@@ -208,3 +258,8 @@ def test_warm_up_holds_requests_that_the_model_answers(exported, loaded):
         batches.append(tf.make_ndarray(request.inputs["image_bytes"]).tolist())
     assert batches == [FILES[:1], [*FILES[:3], FILES[0]]]
     assert served(loaded, batches[1])["scores"].shape[0] == 4
+
+
+def test_warm_up_of_a_run_stays_within_what_tf_serving_takes():
+    assert sorted(run.WARMUP_BATCH_SIZES) == [1, 8, 32]
+    assert len(run.WARMUP_BATCH_SIZES) <= 1000

@@ -188,6 +188,7 @@ def test_run_dir_holds_curves_summary_and_logs_and_no_rows(which, request):
     names = {path.name for path in job.run_dir.iterdir()}
     assert names == {
         "history.json",
+        "parity.json",
         "curves.png",
         "model.txt",
         "train",

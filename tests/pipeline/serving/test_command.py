@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from components.model_server import PROGRAM
 from pipeline.serving import model_server
 from pipeline.serving.settings import Batching, ServerSettings, VersionPolicy, WatchedModel
 
@@ -24,7 +25,7 @@ def model(tmp_path):
 @pytest.fixture
 def path_with_tf_serving(tmp_path):
     """A PATH on which `tensorflow_model_server` prints what it is told."""
-    program = tmp_path / "bin" / model_server.PROGRAM
+    program = tmp_path / "bin" / PROGRAM
     program.parent.mkdir()
     program.write_text('#!/bin/sh\nfor word in "$@"; do echo "$word"; done\n')
     program.chmod(0o755)
