@@ -49,7 +49,7 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=["components", "pipeline", "pipeline.serving", "trainer"],
+    packages=["components", "pipeline", "pipeline.bulk", "pipeline.serving", "trainer"],
     python_requires=">=3.11,<3.12",
     install_requires=RUNTIME,
     extras_require={"dev": DEVELOPMENT, "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"]},

@@ -1,7 +1,7 @@
 """From a listing to bytes: the one way in which images of every origin are read."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from components import archives, storage
 from components.image_files import ImageFile
@@ -11,7 +11,7 @@ _STEP_BYTES = 1 << 18
 
 
 def read(
-    files: Sequence[ImageFile], *, max_bytes: int
+    files: Iterable[ImageFile], *, max_bytes: int, is_labelled: bool = True
 ) -> Iterator[tuple[ImageFile, bytes | Rejected]]:
     """Read files, in their order where they lie alone, and archive by archive.
 
@@ -20,6 +20,7 @@ def read(
     Args:
       files: what to read; TFRecords give as many images as they hold.
       max_bytes: a larger file is not read.
+      is_labelled: whether a record needs a label, as training does.
     """
     for (kind, path), members in itertools.groupby(files, lambda file: (file.kind, file.path)):
         match kind:
@@ -29,7 +30,7 @@ def read(
                 from components import records  # Loads TensorFlow, which plain files don't need.
 
                 for file in members:
-                    yield from records.read(file, max_bytes=max_bytes)
+                    yield from records.read(file, max_bytes=max_bytes, is_labelled=is_labelled)
             case _:
                 yield from archives.read(path, kind, list(members), max_bytes=max_bytes)
 

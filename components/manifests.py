@@ -4,9 +4,9 @@ import csv
 import io
 import json
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from components import storage
 from components.image_files import ImageFile, Listing
@@ -16,11 +16,15 @@ from trainer.errors import DataError
 COLUMNS = ("path", "label", "split", "group")
 _REQUIRED = COLUMNS[:2]
 FORMAT = "a CSV file with the header path,label[,split][,group], or JSON lines with these keys"
+_Rows: TypeAlias = Iterator[tuple[int, Mapping[str, Any]]]
 _NEITHER = f"neither a folder nor an archive nor a manifest, which is {FORMAT}"
 
 
-def read(manifest: str) -> Listing:
+def read(manifest: str, *, is_labelled: bool = True) -> Listing:
     """List the images that a manifest names; its own order does not matter.
+
+    Args:
+      is_labelled: whether each needs a label, as training does; else the label may be empty.
 
     Raises:
       DataError: naming the manifest, the line and the value that are wrong.
@@ -29,13 +33,15 @@ def read(manifest: str) -> Listing:
     if not text.strip():
         raise DataError(f"{manifest} is {_NEITHER}: it is empty")
     is_json = text.lstrip().startswith("{")
-    rows = _json_rows(text, manifest) if is_json else _csv_rows(text, manifest)
+    required = _REQUIRED if is_labelled else _REQUIRED[:1]
+    read_rows = _json_rows if is_json else _csv_rows
+    rows = read_rows(text, manifest, required)
     files: list[ImageFile] = []
     line_of: dict[str, int] = {}
     split_names: dict[str, str] = {}
     for line, row in rows:
         place = f"{manifest}, line {line}"
-        file = _file(row, manifest=manifest, place=place)
+        file = _file(row, required, manifest=manifest, place=place)
         if file.path in line_of:
             raise DataError(f"{place}: {file.name!r} is named in line {line_of[file.path]} already")
         line_of[file.path] = line
@@ -56,11 +62,11 @@ def _text(manifest: str) -> str:
         raise DataError(f"{manifest} is {_NEITHER}: byte {error.start} is no text") from None
 
 
-def _csv_rows(text: str, manifest: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _csv_rows(text: str, manifest: str, required: Sequence[str]) -> _Rows:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        _check_keys(header, place=f"{manifest}, line 1")
+        _check_keys(header, required, place=f"{manifest}, line 1")
         if len(set(header)) < len(header):
             raise DataError(f"{manifest}, line 1: the header {','.join(header)} repeats a column")
         for values in reader:
@@ -75,7 +81,7 @@ def _csv_rows(text: str, manifest: str) -> Iterator[tuple[int, Mapping[str, Any]
         raise DataError(f"{manifest}, line {reader.line_num}: broken CSV: {error}") from None
 
 
-def _json_rows(text: str, manifest: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _json_rows(text: str, manifest: str, required: Sequence[str]) -> _Rows:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -86,12 +92,12 @@ def _json_rows(text: str, manifest: str) -> Iterator[tuple[int, Mapping[str, Any
             raise DataError(f"{place}: {_short(line)} is no JSON") from None
         if not isinstance(row, dict):
             raise DataError(f"{place}: {_short(line)} is no JSON object")
-        _check_keys(row, place=place)
+        _check_keys(row, required, place=place)
         yield number, row
 
 
-def _check_keys(keys: Any, *, place: str) -> None:
-    for key in _REQUIRED:
+def _check_keys(keys: Any, required: Sequence[str], *, place: str) -> None:
+    for key in required:
         if key not in keys:
             raise DataError(
                 f"{place}: no {key!r} among {_short(','.join(keys))}; expected {FORMAT}"
@@ -104,12 +110,14 @@ def _check_keys(keys: Any, *, place: str) -> None:
         )
 
 
-def _file(row: Mapping[str, Any], *, manifest: str, place: str) -> ImageFile:
+def _file(
+    row: Mapping[str, Any], required: Sequence[str], *, manifest: str, place: str
+) -> ImageFile:
     for key, value in row.items():
         if not isinstance(value, str | None):
             raise DataError(f"{place}: {key} = {_short(json.dumps(value))} should be text")
     values = {key: (row.get(key) or "").strip() for key in COLUMNS}
-    for key in _REQUIRED:
+    for key in required:
         if not values[key] or "\0" in values[key]:
             raise DataError(f"{place}: {key} = {values[key]!r} should name something")
     split = values["split"].lower()

@@ -22,8 +22,10 @@ _OTHER_FEATURES_BYTES = 1 << 20
 _STEP_BYTES = 1 << 20
 
 
-def read(file: ImageFile, *, max_bytes: int) -> Iterator[tuple[ImageFile, bytes | Rejected]]:
-    """Give each record's image, named and labelled as its Example says.
+def read(
+    file: ImageFile, *, max_bytes: int, is_labelled: bool = True
+) -> Iterator[tuple[ImageFile, bytes | Rejected]]:
+    """Give each record's image, named and, if wanted, labelled as its Example says.
 
     What follows a broken record cannot be found: it is one file that is set aside.
     """
@@ -31,20 +33,20 @@ def read(file: ImageFile, *, max_bytes: int) -> Iterator[tuple[ImageFile, bytes 
     try:
         with _inflated(file.path) as stream:
             for number, record in enumerate(_records(stream, max_bytes), 1):
-                yield _image(file, number, record, max_bytes)
+                yield _image(file, number, record, max_bytes, is_labelled)
     except Exception as error:  # Nothing that a file holds may stop a run.
         problem = f"record {number + 1} and all behind it: {str(error) or type(error).__name__}"
         yield _numbered(file, number + 1), Rejected("unreadable", problem)
 
 
 def _image(
-    file: ImageFile, number: int, record: bytes | Rejected, max_bytes: int
+    file: ImageFile, number: int, record: bytes | Rejected, max_bytes: int, is_labelled: bool
 ) -> tuple[ImageFile, bytes | Rejected]:
     if isinstance(record, Rejected):
         return _numbered(file, number), record
     try:
         feature = tf.train.Example.FromString(record).features.feature
-        label = _only(feature, features.LABEL).decode()
+        label = _only(feature, features.LABEL).decode() if is_labelled else ""
         encoded = _only(feature, features.ENCODED)
         name = _only(feature, features.FILENAME).decode()
     except Exception as error:

@@ -54,16 +54,25 @@ def folder(path: str) -> list[Entry] | None:
     Raises:
       DataError: there is nothing at the path, or it cannot be listed.
     """
+    entries = walked(path)
+    return None if entries is None else list(entries)
+
+
+def walked(path: str, *, in_order: bool = True) -> Iterator[Entry] | None:
+    """The files of `folder`, one after another, so that millions of them fill no memory.
+
+    Args:
+      in_order: sort the names in each folder, which are held in memory for it.
+
+    Raises:
+      DataError: as `folder` does; what cannot be listed is noticed on the way.
+    """
     if is_remote(path):
-        return _remote_folder(path)
+        entries = _remote_folder(path)
+        return None if entries is None else iter(entries)
     if not os.path.exists(path):  # noqa: PTH110  names may hold bytes that are no text
         raise DataError(_missing(path))
-    if not Path(path).is_dir():
-        return None
-    try:
-        return list(_walk(path, path, frozenset()))
-    except OSError as error:
-        raise DataError(f"the data folder {path} cannot be listed: {error}") from None
+    return _listed(path, in_order=in_order) if Path(path).is_dir() else None
 
 
 @contextmanager
@@ -110,19 +119,28 @@ def printable(name: str) -> str:
         return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _walk(root: str, place: str, above: frozenset[tuple[int, int]]) -> Iterator[Entry]:
+def _listed(path: str, *, in_order: bool) -> Iterator[Entry]:
+    try:
+        yield from _walk(path, path, frozenset(), in_order=in_order)
+    except OSError as error:
+        raise DataError(f"the data folder {path} cannot be listed: {error}") from None
+
+
+def _walk(
+    root: str, place: str, above: frozenset[tuple[int, int]], *, in_order: bool
+) -> Iterator[Entry]:
     status = os.stat(place)  # noqa: PTH116
     here = (status.st_dev, status.st_ino)
     if here in above:  # A link led back here.
         return
     with os.scandir(place) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.is_dir():
-            yield from _walk(root, entry.path, above | {here})
-        else:
-            name = printable(os.path.relpath(entry.path, root))
-            yield Entry(entry.path, name, stamp(entry.path))
+        entries = sorted(found, key=lambda entry: entry.name) if in_order else found
+        for entry in entries:
+            if entry.is_dir():
+                yield from _walk(root, entry.path, above | {here}, in_order=in_order)
+            else:
+                name = printable(os.path.relpath(entry.path, root))
+                yield Entry(entry.path, name, stamp(entry.path))
 
 
 def _remote_folder(path: str) -> list[Entry] | None:

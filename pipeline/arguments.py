@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from components import spans, storage
+from pipeline.bulk import arguments as bulk_arguments
 from pipeline.presets import DEFAULT, PRESETS, SAMPLE
 from pipeline.serving import arguments as serve_arguments
 
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     _add_config(commands)
     _add_schema(commands)
     _add_predict(commands)
+    bulk_arguments.add(commands)
     serve_arguments.add(commands)
     _add_models(commands)
     _add_rollback(commands)

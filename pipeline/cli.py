@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline import arguments
+from pipeline.bulk import arguments as bulk_arguments
 from pipeline.presets import SAMPLE
 from trainer.errors import ConfigError, FrostlineError
 
@@ -29,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     parser = arguments.parser()
-    options = parser.parse_args(words)
+    ours, beam_options = bulk_arguments.split(words)
+    options = parser.parse_args(ours)
+    options.beam_options = beam_options
     if options.version:
         return _version()
     if options.command is None:
@@ -159,6 +162,12 @@ def _predict(options: argparse.Namespace) -> int:
     return UNEXPECTED if failures else 0
 
 
+def _bulk_predict(options: argparse.Namespace) -> int:
+    from pipeline.bulk import command
+
+    return command.bulk_predict(options)
+
+
 def _serve(options: argparse.Namespace) -> int:
     from pipeline.serving import command
 
@@ -247,6 +256,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "schema diff": _schema_diff,
     "config": _config,
     "predict": _predict,
+    "bulk-predict": _bulk_predict,
     "serve": _serve,
     "models": _models,
     "rollback": _rollback,

@@ -129,7 +129,7 @@ def _images_in(folder: Path) -> list[Path]:
     )
 
 
-def shown_path(file: Path) -> str:
+def shown_path(file: Path | str) -> str:
     """The path as it is written: what is no UTF-8 in it is marked."""
     return os.fsencode(file).decode("utf-8", "replace")
 
@@ -157,11 +157,11 @@ def predicted(
 def _predicted_batch(model: Model, files: Sequence[Path]) -> list[tuple[Path, Prediction]]:
     contents = [_content(file) for file in files]
     readable = [content for content in contents if isinstance(content, bytes)]
-    answers = iter(_answers(model, readable))
+    found = iter(answers(model, readable))
     return [
         (
             file,
-            Prediction(shown_path(file), content if isinstance(content, str) else next(answers)),
+            Prediction(shown_path(file), content if isinstance(content, str) else next(found)),
         )
         for file, content in zip(files, contents, strict=True)
     ]
@@ -174,7 +174,7 @@ def _content(file: Path) -> bytes | str:
         return error.strerror or str(error)
 
 
-def _answers(model: Model, images: Sequence[bytes]) -> list[Answer | str]:
+def answers(model: Model, images: Sequence[bytes]) -> list[Answer | str]:
     """An answer each; a batch that a model refuses is halved until the culprit is alone."""
     if not images:
         return []
@@ -184,7 +184,7 @@ def _answers(model: Model, images: Sequence[bytes]) -> list[Answer | str]:
         if len(images) == 1:
             return [str(error)]
     half = len(images) // 2
-    return _answers(model, images[:half]) + _answers(model, images[half:])
+    return answers(model, images[:half]) + answers(model, images[half:])
 
 
 def _noting(predictions: Iterable[Prediction], failed: list[str]) -> Iterator[Prediction]:

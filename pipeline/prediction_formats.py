@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pipeline.models import Answer
 
 TextFormat = Literal["jsonl", "csv"]
 FileFormat = Literal["jsonl", "csv", "parquet"]
+_Classes: TypeAlias = Sequence[str] | None
 
 _ROW_GROUP = 10_000
 
@@ -45,37 +46,59 @@ def from_fields(line: Mapping[str, Any]) -> Prediction:
     return Prediction(line["path"], Answer(line["label"], line["score"], line["scores"]))
 
 
-def lines(predictions: Iterable[Prediction], file_format: TextFormat) -> Iterator[str]:
-    """A line each; CSV has a header, which waits for the first answer to name the classes."""
-    return _LINES[file_format](predictions)
+def lines(
+    predictions: Iterable[Prediction],
+    file_format: TextFormat,
+    *,
+    classes: Sequence[str] | None = None,
+) -> Iterator[str]:
+    """A line each; CSV has a header, which waits for the first answer to name the classes.
+
+    Args:
+      classes: the model's, where they are known.
+    """
+    return _LINES[file_format](predictions, classes)
 
 
-def write(path: Path, predictions: Iterable[Prediction], file_format: FileFormat) -> None:
-    """Write a file."""
+def write(
+    path: Path,
+    predictions: Iterable[Prediction],
+    file_format: FileFormat,
+    *,
+    classes: Sequence[str] | None = None,
+) -> None:
+    """Write a file.
+
+    Args:
+      classes: the model's, so that every file of a set has the same columns; without them, the
+        first answer names them.
+    """
     if file_format == "parquet":
-        _write_parquet(path, predictions)
+        _write_parquet(path, predictions, classes)
         return
     with path.open("w", encoding="utf-8", newline="") as stream:
-        stream.writelines(lines(predictions, file_format))
+        stream.writelines(lines(predictions, file_format, classes=classes))
 
 
-def _json_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
+def _json_lines(predictions: Iterable[Prediction], _: _Classes) -> Iterator[str]:
     for prediction in predictions:
         yield json.dumps(fields(prediction), ensure_ascii=False) + "\n"
 
 
-def _csv_lines(predictions: Iterable[Prediction]) -> Iterator[str]:
-    predictions, classes = _with_classes(predictions)
+def _csv_lines(predictions: Iterable[Prediction], known: _Classes) -> Iterator[str]:
+    predictions, classes = _with_classes(predictions, known)
     yield _csv_line(["path", "label", "score", *classes, "error"])
     for prediction in predictions:
         yield _csv_line(_csv_row(prediction, classes))
 
 
 def _with_classes(
-    predictions: Iterable[Prediction],
-) -> tuple[Iterator[Prediction], list[str]]:
-    """The predictions again, and the classes, which the first answer names."""
+    predictions: Iterable[Prediction], known: _Classes
+) -> tuple[Iterator[Prediction], Sequence[str]]:
+    """The predictions again, and the classes: those known, or what the first answer names."""
     rest = iter(predictions)
+    if known is not None:
+        return rest, known
     waiting: list[Prediction] = []
     for prediction in rest:
         waiting.append(prediction)
@@ -98,18 +121,18 @@ def _csv_line(row: Sequence[object]) -> str:
     return line.getvalue()
 
 
-_LINES: Mapping[TextFormat, Callable[[Iterable[Prediction]], Iterator[str]]] = {
+_LINES: Mapping[TextFormat, Callable[[Iterable[Prediction], _Classes], Iterator[str]]] = {
     "jsonl": _json_lines,
     "csv": _csv_lines,
 }
 
 
-def _write_parquet(path: Path, predictions: Iterable[Prediction]) -> None:
+def _write_parquet(path: Path, predictions: Iterable[Prediction], known: _Classes) -> None:
     """Columns path, label, score, scores (a struct of the classes) and error."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    predictions, classes = _with_classes(predictions)
+    predictions, classes = _with_classes(predictions, known)
     columns: list[tuple[str, Any]] = [("path", pa.string())]
     if classes:
         scores = pa.struct([(name, pa.float32()) for name in classes])

@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO
+from typing import IO, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -16,6 +16,12 @@ from pipeline.display import PLAIN_INTERVAL_SECONDS
 from trainer.progress import Progress
 
 
+class Advance(Protocol):
+    """Tells that so many more are done; from any thread."""
+
+    def __call__(self, count: int = 1) -> None: ...
+
+
 @contextmanager
 def shown(
     stream: IO[str],
@@ -24,7 +30,7 @@ def shown(
     unit: str,
     waiting: str,
     clock: Clock = time.monotonic,
-) -> Iterator[Callable[[], None]]:
+) -> Iterator[Advance]:
     """Show progress on a stream; a bar is gone in the end.
 
     Args:
@@ -33,7 +39,7 @@ def shown(
       waiting: what is going on before the first one.
 
     Yields:
-      what to call after each one, from any thread.
+      what to call after each one, or after some.
     """
     counter = _Counter(total, unit, clock)
     if not stream.isatty():
@@ -42,7 +48,11 @@ def shown(
     columns = (BarColumn(bar_width=None), TextColumn("{task.fields[pace]}"))
     with Bar(*columns, console=Console(file=stream), transient=True, expand=True) as bar:
         task = bar.add_task("", total=total, pace=waiting)
-        yield lambda: bar.update(task, advance=1, pace=counter.advance())
+
+        def advance(count: int = 1) -> None:
+            bar.update(task, advance=count, pace=counter.advance(count))
+
+        yield advance
 
 
 class _Counter:
@@ -54,21 +64,21 @@ class _Counter:
         self._clock = clock
         self._lock = threading.Lock()
 
-    def advance(self) -> str:
-        """Count one more, and say how far it has come."""
+    def advance(self, count: int) -> str:
+        """Count some more, and say how far it has come."""
         with self._lock:
-            self._last, now = replace(self._last, done=self._last.done + 1), self._clock()
+            self._last, now = replace(self._last, done=self._last.done + count), self._clock()
             pace = self._pace or Pace(self._last, now, self._last, now)
             self._pace = pace.after(self._last, now)
             return self._pace.text()
 
 
-def _lines(stream: IO[str], counter: _Counter, clock: Clock) -> Callable[[], None]:
+def _lines(stream: IO[str], counter: _Counter, clock: Clock) -> Advance:
     spoke_at = clock()
 
-    def advance() -> None:
+    def advance(count: int = 1) -> None:
         nonlocal spoke_at
-        text = counter.advance()
+        text = counter.advance(count)
         if clock() - spoke_at >= PLAIN_INTERVAL_SECONDS:
             spoke_at = clock()
             stream.write(text + "\n")

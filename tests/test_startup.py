@@ -53,6 +53,8 @@ def test_plain_module_loads_no_heavy_package(module: str) -> None:
         ["--version"],
         ["run", "--help"],
         ["predict", "--help"],
+        ["bulk-predict", "--help"],
+        ["bulk-predict", "--model", "/nowhere", "--output", "unused", "photos"],
         ["serve", "--help"],
         ["serve", "--model-dir", "/nowhere"],
         ["data", "--help"],

@@ -40,6 +40,16 @@ def test_split_keeps_the_name_that_the_manifest_gives_it(manifest):
     assert manifests.read(path).split_names == {"eval": "Valid", "train": "train"}
 
 
+def test_labels_may_be_left_out_where_nobody_trains(manifest):
+    for content in ("path\n1.jpg\n", "path,label\n1.jpg,\n", '{"path": "1.jpg"}\n'):
+        path = manifest(content)
+        [file] = manifests.read(path, is_labelled=False).files
+        assert (file.name, file.label) == ("1.jpg", "")
+        refusal(path)
+    with pytest.raises(DataError, match="no 'path' among 'label'"):
+        manifests.read(manifest("label\ncats\n"), is_labelled=False)
+
+
 def test_json_lines_say_the_same(manifest):
     rows = [
         {"path": "b.jpg", "label": "dogs", "split": "test"},

@@ -43,6 +43,20 @@ def test_a_number_that_nobody_knows_is_left_out():
     assert lines(1, count=10, total=None) == ["10 files · 1.0/s"]
 
 
+def test_several_at_once_count_as_so_many():
+    clock, stream = Clock(), io.StringIO()
+    with progress_bar.shown(
+        stream, total=100, unit="files", waiting="waiting", clock=clock
+    ) as advance:
+        for _ in range(2):
+            clock.now += 10
+            advance(20)
+    assert stream.getvalue().splitlines() == [
+        "20/100 files",
+        "40/100 files · 2.0/s · 0:30 left",
+    ]
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

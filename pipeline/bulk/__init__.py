@@ -1,0 +1,1 @@
+"""Batch inference in Beam: millions of images in, shards of predictions out."""
