@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components import gates
 from components.gates import Gate, Verdict
@@ -16,6 +16,10 @@ from pipeline.summary import Summary
 from pipeline.verdict import weights_gate
 from pipeline.workdir import WorkDir
 
+if TYPE_CHECKING:
+    from trainer.feature_set import FeatureSet
+
+FROZEN_FEATURES = "FrozenFeatures"
 LOG = "run.log"
 KEPT = ("history.json", "curves.png", "model.txt")
 
@@ -55,6 +59,7 @@ def _found(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) ->
             shutil.copy(model_run / name, run_dir)
     return {
         "data": _data(counts, verdict),
+        "features": _features(results.features(), attempt, place),
         "tuning": results.tuning(),
         "training": results.training(),
         **(measured.told(evaluation) if evaluation else {}),
@@ -76,6 +81,28 @@ def _refusal(place: WorkDir) -> Verdict:
 def _data(counts: IngestionCounts | None, verdict: Verdict | None) -> dict[str, Any]:
     reason = {"accept_reason": verdict.accept_reason} if verdict else {}
     return {**(asdict(counts) if counts else {}), **reason}
+
+
+def _features(
+    found: "FeatureSet | None", attempt: Attempt, place: WorkDir
+) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    account, views = found.account, found.views_of_images
+    step = next((step for step in attempt.steps if step.name == FROZEN_FEATURES), None)
+    computed = account.computed if step and step.state == "ran" else 0
+    return {
+        "images": len(views),
+        "views": max(views.values(), default=0),
+        "rows": account.rows,
+        "computed": computed,
+        "reused": account.rows - computed,
+        "bytes": account.bytes,
+        "seconds": step.seconds if step else 0.0,
+        "precision": found.base.precision,
+        "cut": found.base.line,
+        "store": str(place.features),
+    }
 
 
 def _model_checks(request: Request, judgement: Verdict | None) -> Sequence[Gate]:

@@ -18,6 +18,7 @@ from components.quarantine import IngestionCounts
 from pipeline.summary import Pushed
 from pipeline.workdir import WorkDir
 from trainer import calibration, feature_set
+from trainer.feature_set import FeatureSet
 from trainer.features import TRIALS
 
 _RUN_CONTEXT = "pipeline_run"
@@ -54,6 +55,11 @@ class Results:
         calibrated = folder / calibration.FILE
         found = json.loads(calibrated.read_text()) if calibrated.exists() else None
         return {**history, "calibration": found}
+
+    def features(self) -> FeatureSet | None:
+        """What the frozen base has made of the images; None, too, where files are damaged."""
+        folder = self._folder("FrozenFeatures")
+        return feature_set.read(folder) if folder and feature_set.is_intact(folder) else None
 
     def tuning(self) -> dict[str, Any] | None:
         """What the Tuner found: `objective`, and `trials`, an object each, the best first."""

@@ -64,6 +64,9 @@ class Summary:
     data: `path`, `read`, `accepted`, `quarantined` (reason -> files), `accepted_by_split`,
       `accept_reason` (why a person accepts the data in spite of failed checks; may be empty)
     model: `weights`, `weights_sha256`, `untrained`
+    features: `images`, `views` (the most of an image), `rows`, `computed` in this run, `reused`,
+      `bytes`, `seconds`, `precision`, `cut` (the layer at the frost line), `store`; None where the
+      base runs live
     tuning: `objective`, and `trials`, the best first: `number` in the order of drawing, `values`
       (dotted name -> value), `val_loss`, `val_accuracy`, `epoch`, `seconds`
     training: `best_epoch`, and `epochs`, a row each; `calibration`: `images`, `temperature`,
@@ -91,6 +94,7 @@ class Summary:
     log: str
     data: Mapping[str, Any]
     steps: Sequence[Step] = ()
+    features: Mapping[str, Any] | None = None
     tuning: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
     evaluation: Mapping[str, float] | None = None

@@ -1,19 +1,26 @@
-"""Checkpoints each epoch, so that an interrupted training goes on where it stopped.
+"""Checkpoints, so that an interrupted training goes on where it stopped.
 
-A checkpoint folder holds `epoch-<N>.weights.h5` (model and optimizer after N epochs),
-`best.weights.h5` (the epoch with the lowest validation loss) and `state.json`, which names
-them and is replaced last: whoever is killed at any moment leaves a folder that can be used.
+A checkpoint folder holds `weights-<N>.npz` and `optimizer-<N>.npz` after N epochs,
+`weights-<M>.npz` of the epoch with the lowest validation loss, and `state.json`, which tells N and
+M and is replaced last: whoever is killed at any moment leaves a folder that can be used.
 """
 
 import json
-import shutil
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
+import numpy as np
 
 MONITOR = "val_loss"
+STATE = "state.json"
+SHARE = 0.05
+"""Writing checkpoints may take so many seconds of each second of training."""
+EACH_EPOCH = math.inf
+"""In place of `SHARE`: a checkpoint each epoch, whatever it takes."""
 
 
 @dataclass(frozen=True)
@@ -47,46 +54,91 @@ class State:
 
 def read_state(folder: Path) -> State:
     """The state that a checkpoint folder holds; an empty one where there is none."""
-    path = folder / "state.json"
+    path = folder / STATE
     return State(**json.loads(path.read_text())) if path.exists() else State()
 
 
-class Checkpoints(keras.callbacks.Callback):
-    """Writes a checkpoint each epoch, stops when patience is out.
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the best epoch in memory, and the state of all epochs.
+
+    Args:
+      state: where training starts from.
+    """
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.state = state
+        self.weights: Sequence[np.ndarray] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Keep the weights if there were none better."""
+        self.state = self.state.with_epoch(logs or {})
+        if self.state.best_epoch == self.state.done:
+            self.weights = self.trained.get_weights()
+
+    @property
+    def trained(self) -> keras.Model:
+        """What is fitted."""
+        assert self.model is not None, "Keras sets the model before it calls back"
+        return self.model
+
+
+class Checkpoints(BestWeights):
+    """Writes checkpoints, and stops when patience is out.
+
+    The first epoch is written, and then each one that ends when enough was trained since: what a
+    kill costs is an epoch, or a few seconds where writing takes a part of a second.
 
     Args:
       folder: where the checkpoints go; it holds those of `state`, if any.
       state: where training starts from.
       patience: epochs without a lower validation loss before training stops; 0 never stops.
+      share: seconds of writing that a second of training may bring; or `EACH_EPOCH`.
+      clock: tells seconds.
     """
 
-    def __init__(self, folder: Path, *, state: State, patience: int) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        state: State,
+        patience: int,
+        share: float = SHARE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(state)
         self.folder = folder
-        self.state = state
         self.patience = patience
+        self.share = share
+        self._clock = clock
+        self._due = -math.inf
+        self._best_written = state.best_epoch
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Save the epoch, and whether it is the best one so far."""
-        self.state = self.state.with_epoch(logs or {})
-        saved = _weights_path(self.folder, epoch + 1)
-        self._save(saved)
-        if self.state.best_epoch == epoch + 1:
-            _link(saved, self.folder / "best.weights.h5")
-        _replace_text(self.folder / "state.json", json.dumps(asdict(self.state)))
-        _weights_path(self.folder, epoch).unlink(missing_ok=True)
+        """Keep the epoch, and write it when it is time."""
+        super().on_epoch_end(epoch, logs)
+        began = self._clock()
+        if began >= self._due:
+            self._write()
+            ended = self._clock()
+            self._due = ended + (ended - began) / self.share
         if self.state.is_out_of_patience(self.patience):
-            self._keras_model.stop_training = True
+            self.trained.stop_training = True
 
-    def _save(self, path: Path) -> None:
-        unfinished = path.with_name(f"unfinished-{path.name}")
-        self._keras_model.save_weights(unfinished)
-        unfinished.replace(path)
-
-    @property
-    def _keras_model(self) -> keras.Model:
-        assert self.model is not None, "Keras sets the model before it calls back"
-        return self.model
+    def _write(self) -> None:
+        state, model = self.state, self.trained
+        last, best = (_weights_path(self.folder, each) for each in (state.done, state.best_epoch))
+        optimizer, told = _optimizer_path(self.folder, state.done), self.folder / STATE
+        is_best = state.best_epoch == state.done
+        _write_arrays(last, (is_best and self.weights) or model.get_weights())
+        if not is_best and self.weights and state.best_epoch != self._best_written:
+            _write_arrays(best, self.weights)
+        self._best_written = state.best_epoch
+        _write_arrays(optimizer, [each.numpy() for each in model.optimizer.variables])
+        _replace_text(told, json.dumps(asdict(state)))
+        for path in self.folder.iterdir():
+            if path not in (last, best, optimizer, told):
+                path.unlink()
 
 
 class SeededDropout(keras.callbacks.Callback):
@@ -105,32 +157,51 @@ class SeededDropout(keras.callbacks.Callback):
 
 
 def restore_last(model: keras.Model, folder: Path, state: State) -> None:
-    """Load model and optimizer as they were after the last whole epoch, if there was one."""
+    """Load model and optimizer as they were after the last epoch written, if there was one."""
     if state.done:
         # The optimizer's variables must lie on the devices where the model's do.
         with model.distribute_strategy.scope():
             model.optimizer.build(model.trainable_variables)
-        model.load_weights(_weights_path(folder, state.done))
+            for variable, value in zip(
+                model.optimizer.variables,
+                _read_arrays(_optimizer_path(folder, state.done)),
+                strict=True,
+            ):
+                variable.assign(value)
+        model.set_weights(_read_arrays(_weights_path(folder, state.done)))
 
 
-def restore_best(model: keras.Model, folder: Path) -> None:
-    """Load the weights of the epoch with the lowest validation loss."""
-    model.load_weights(folder / "best.weights.h5")
+def restore_best(model: keras.Model, folder: Path, best: BestWeights) -> None:
+    """Give the model the weights of the best epoch: from memory, or from where they were written.
+
+    Args:
+      model: what was fitted.
+      folder: its checkpoints.
+      best: what watched the epochs.
+    """
+    # None where no epoch was better than those before the interruption.
+    kept = best.weights
+    model.set_weights(kept or _read_arrays(_weights_path(folder, best.state.best_epoch)))
 
 
 def _weights_path(folder: Path, epoch: int) -> Path:
-    return folder / f"epoch-{epoch}.weights.h5"
+    return folder / f"weights-{epoch}.npz"
 
 
-def _link(source: Path, target: Path) -> None:
-    """Give a file a second name, which may be taken: what is written once need not be copied."""
-    unfinished = target.with_name(f"unfinished-{target.name}")
-    unfinished.unlink(missing_ok=True)
-    try:
-        unfinished.hardlink_to(source)
-    except OSError:  # A file system without links.
-        shutil.copyfile(source, unfinished)
-    unfinished.replace(target)
+def _optimizer_path(folder: Path, epoch: int) -> Path:
+    return folder / f"optimizer-{epoch}.npz"
+
+
+def _write_arrays(path: Path, arrays: Sequence[np.ndarray]) -> None:
+    unfinished = path.with_name(f"unfinished-{path.name}")
+    with unfinished.open("wb") as file:
+        np.savez(file, *arrays)
+    unfinished.replace(path)
+
+
+def _read_arrays(path: Path) -> list[np.ndarray]:
+    with np.load(path) as stored:
+        return [stored[name] for name in stored.files]
 
 
 def _replace_text(path: Path, text: str) -> None:

@@ -17,7 +17,8 @@ READ_BATCH = 64
 _SMALL_BATCH = 1024
 _CHUNK_BYTES = 8_000_000
 _MOST_BATCHES = 32
-_MOST_STEPS = 50
+MOST_STEPS = 50
+"""Steps of a small head between two looks at the progress."""
 _LARGER_BATCH = 256
 
 
@@ -155,9 +156,9 @@ def in_larger_batches(batch_size: int, steps: int | None) -> tuple[int, int | No
     return batch_size * factor, steps // factor
 
 
-def steps_at_once(steps: int) -> int:
-    """The most steps, up to fifty, that an epoch can be cut into without a rest."""
-    return max(number for number in range(1, min(steps, _MOST_STEPS) + 1) if steps % number == 0)
+def steps_at_once(steps: int, *, most: int) -> int:
+    """The most steps, up to `most`, that an epoch can be cut into without a rest."""
+    return max(number for number in range(1, min(steps, most) + 1) if steps % number == 0)
 
 
 def _rows_at_once(rows: Source, batch_size: int) -> int:

@@ -9,7 +9,7 @@ pictures/           a few image files, to warm a server up with
 import json
 import os
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,6 +64,11 @@ class FeatureSet:
         """The file that makes a random base again; None where the base is pretrained."""
         path = self.folder / STATISTICS
         return path if path.exists() else None
+
+    @property
+    def views_of_images(self) -> Mapping[str, int]:
+        """Digest -> how many views of that image there are."""
+        return Counter(key.partition("/")[0] for key in self.places)
 
     def pictures(self) -> list[bytes]:
         """A few image files of the validation split."""

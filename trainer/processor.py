@@ -82,8 +82,8 @@ def found(*, environ: Mapping[str, str] = os.environ) -> Processor:
 def _gpu_memory_bytes() -> int | None:
     from tensorflow.python.client import device_lib
 
-    limits = [each.memory_limit for each in device_lib.list_local_devices("GPU")]
-    return min((limit for limit in limits if limit), default=None)
+    gpus = [each for each in device_lib.list_local_devices() if each.device_type == "GPU"]
+    return min((gpu.memory_limit for gpu in gpus if gpu.memory_limit), default=None)
 
 
 def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:

@@ -29,6 +29,8 @@ from trainer.progress import Progress, report
 from trainer.settings import AugmentSettings, TrainerSettings
 from trainer.training_rows import Examples, TrainingRows
 
+_MOST_MAP_STEPS = 10
+
 
 @dataclass(frozen=True)
 class Job:
@@ -113,12 +115,12 @@ def _fit(network: Network, job: Job, features: FeatureSet | None) -> float | Non
         job.examples, job.settings, features=features, feed=network.feed, scratch=job.run_dir
     ) as found:
         network.adapt(found.train)
-        state = _fit_rows(network, found, job)
-        checkpoints.restore_best(network.trained, job.checkpoints)
+        best = _fit_rows(network, found, job)
+        checkpoints.restore_best(network.trained, job.checkpoints, best)
         calibrated = network.calibrate(found.evaluation) if job.settings.model.calibrate else None
         # Now that the scores have their temperature.
         _write_parity(network, found.evaluation, job)
-    curves.write(job.run_dir, state)
+    curves.write(job.run_dir, best.state)
     if calibrated:
         calibrated.save(job.run_dir)
     shutil.rmtree(job.checkpoints)
@@ -131,7 +133,7 @@ def _write_parity(network: Network, rows: dataset.Source, job: Job) -> None:
     parity.write(job.run_dir, network.trained, rows, digests=digests, classes=classes)
 
 
-def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.State:
+def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.BestWeights:
     settings, trained = job.settings.train, network.trained
     state = checkpoints.read_state(job.checkpoints)
     checkpoints.restore_last(trained, job.checkpoints, state)
@@ -139,11 +141,15 @@ def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.St
         found.epoch_rows, batch_size=settings.batch_size, steps=settings.steps_per_epoch
     )
     keeper = checkpoints.Checkpoints(
-        job.checkpoints, state=state, patience=settings.early_stopping_patience
+        job.checkpoints,
+        state=state,
+        patience=settings.early_stopping_patience,
+        # Workers that go on must agree on the epoch, and their clocks do not.
+        share=checkpoints.SHARE if _is_alone(network) else checkpoints.EACH_EPOCH,
     )
     patience_is_out = state.is_out_of_patience(settings.early_stopping_patience)
     if patience_is_out or state.done >= settings.epochs:  # Interrupted when all was trained.
-        return state
+        return keeper
     trained.steps_per_execution = _steps_at_once(network, steps)
     live = network.feed.array == "pixels"
     validation = settings.batch_size, settings.validation_steps
@@ -172,15 +178,22 @@ def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.St
         ],
         verbose=0,  # pyright: ignore[reportArgumentType]  Keras documents 0, and guesses a str
     )
-    return keeper.state
+    return keeper
 
 
 def _steps_at_once(network: Network, steps: int) -> int:
-    """Steps that TensorFlow takes before Python asks for more: a small head's are over at once."""
-    is_small = network.feed.array == "pooled"
+    """Steps that TensorFlow takes before Python asks for more: a head's are over at once."""
+    is_head_alone = network.feed.array != "pixels" and not network.thawed
     # With several replicas, TensorFlow finds a placeholder in Keras' loop over steps.
-    is_alone = network.trained.distribute_strategy.num_replicas_in_sync == 1
-    return dataset.steps_at_once(steps) if is_small and is_alone else 1
+    if not (is_head_alone and _is_alone(network)):
+        return 1
+    # On whole maps a step takes tens of milliseconds, and progress is to be seen.
+    is_small = network.feed.array == "pooled"
+    return dataset.steps_at_once(steps, most=dataset.MOST_STEPS if is_small else _MOST_MAP_STEPS)
+
+
+def _is_alone(network: Network) -> bool:
+    return network.trained.distribute_strategy.num_replicas_in_sync == 1
 
 
 class EpochProgress(keras.callbacks.Callback):

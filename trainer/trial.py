@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
@@ -46,22 +45,6 @@ class Outcome:
     val_accuracy: float
     epoch: int
     seconds: float
-
-
-class BestWeights(keras.callbacks.Callback):
-    """Keeps the weights of the epoch that a training would keep, and the state of all epochs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.state = checkpoints.State()
-        self.weights: list[np.ndarray] = []
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Keep the weights if there were none better."""
-        assert self.model is not None, "Keras sets the model before it calls back"
-        self.state = self.state.with_epoch(logs or {})
-        if self.state.best_epoch == self.state.done:
-            self.weights = self.model.get_weights()
 
 
 def run(settings: TrainerSettings, material: Material) -> Outcome:
@@ -118,8 +101,8 @@ def _fit(trained: keras.Model, settings: TrainerSettings, rows: TrainingRows) ->
     steps = dataset.batch_count(
         rows.epoch_rows, batch_size=train.batch_size, steps=train.steps_per_epoch
     )
-    trained.steps_per_execution = dataset.steps_at_once(steps) if len(rows.train.shape) == 1 else 1
-    best = BestWeights()
+    trained.steps_per_execution = dataset.steps_at_once(steps, most=dataset.MOST_STEPS)
+    best = checkpoints.BestWeights(checkpoints.State())
     callbacks = [checkpoints.SeededDropout(train.seed), *model.learning_rates(train), best]
     if patience := train.early_stopping_patience:
         callbacks.append(keras.callbacks.EarlyStopping(checkpoints.MONITOR, patience=patience))

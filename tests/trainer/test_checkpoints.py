@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trainer import checkpoints
-from trainer.checkpoints import Checkpoints, SeededDropout, State
+from trainer.checkpoints import EACH_EPOCH, Checkpoints, SeededDropout, State
 
 pytestmark = pytest.mark.graph
 
@@ -44,10 +44,23 @@ def network():
     return built
 
 
-def fit(built, folder, *, epochs, patience=0):
+class Clock:
+    """Stands still, but for the seconds that each look at it takes."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += self.seconds
+        return self.now
+
+
+def fit(built, folder, *, epochs, patience=0, **timing):
     before = checkpoints.read_state(folder)
     checkpoints.restore_last(built, folder, before)
-    keeper = Checkpoints(folder, state=before, patience=patience)
+    timing = timing or {"share": EACH_EPOCH}
+    keeper = Checkpoints(folder, state=before, patience=patience, **timing)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(32, 6)), rng.normal(size=(32, 1))
     built.fit(
@@ -60,50 +73,81 @@ def fit(built, folder, *, epochs, patience=0):
         callbacks=[SeededDropout(5), keeper],
         verbose=0,
     )
+    checkpoints.restore_best(built, folder, keeper)
     return keeper.state
 
 
-def test_resumed_training_equals_one_that_was_never_interrupted(tmp_path):
+@pytest.mark.parametrize("timing", [{}, {"share": 0.5, "clock": Clock(1)}])
+def test_resumed_training_equals_one_that_was_never_interrupted(tmp_path, timing):
     through, halves = tmp_path / "through", tmp_path / "halves"
     through.mkdir()
     halves.mkdir()
     whole, resumed = network(), network()
-    fit(network(), halves, epochs=3)
+    fit(network(), halves, epochs=3, **timing)
     assert fit(resumed, halves, epochs=6).epochs == fit(whole, through, epochs=6).epochs
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         assert np.array_equal(one, other)
 
 
+def test_epochs_are_written_as_seldom_as_writing_takes_long(tmp_path):
+    # A look is a second and writing takes one: at a share of a fifth, the next is due 5 later.
+    fit(network(), tmp_path, epochs=1, share=0.2, clock=Clock(1))
+    assert checkpoints.read_state(tmp_path).done == 1
+    fit(network(), tmp_path, epochs=9, share=0.2, clock=Clock(1))
+    # After epoch 2, the first of its training, at 1 to 2, comes what ends at 7 or later.
+    assert checkpoints.read_state(tmp_path).done == 7
+
+
 def test_best_weights_are_those_of_the_best_epoch(tmp_path):
-    built = network()
-    final = fit(built, tmp_path, epochs=4)
-    # A later, worse epoch must not replace the best one.
+    first, further = network(), network()
+    final = fit(first, tmp_path, epochs=4)
+    # Later, worse epochs must not replace the best one, which was written before them.
     state_file = tmp_path / "state.json"
     state_file.write_text(json.dumps({"epochs": [*final.epochs[:-1], row(-1.0)]}))
-    best = built.get_weights()
-    built.save_weights(tmp_path / "best.weights.h5")
-    fit(built, tmp_path, epochs=6)
-    checkpoints.restore_best(built, tmp_path)
-    for one, other in zip(best, built.get_weights(), strict=True):
+    fit(further, tmp_path, epochs=6)
+    for one, other in zip(first.get_weights(), further.get_weights(), strict=True):
         assert np.array_equal(one, other)
 
 
+def test_best_weights_of_an_epoch_that_was_not_written_are_kept_in_memory(tmp_path):
+    seldom, each = tmp_path / "seldom", tmp_path / "each"
+    seldom.mkdir()
+    each.mkdir()
+    one, other = network(), network()
+    assert fit(one, seldom, epochs=4, share=1e-9, clock=Clock(1)).best_epoch > 1
+    fit(other, each, epochs=4)
+    assert checkpoints.read_state(seldom).done == 1
+    for mine, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
+        assert np.array_equal(mine, theirs)
+
+
 def test_training_stops_when_patience_is_out(tmp_path):
-    (tmp_path / "state.json").write_text(json.dumps({"epochs": [row(-1.0)]}))
     built = network()
-    built.save_weights(tmp_path / "epoch-1.weights.h5")
+    fit(built, tmp_path, epochs=1)
+    (tmp_path / "state.json").write_text(json.dumps({"epochs": [row(-1.0)]}))
     assert fit(built, tmp_path, epochs=20, patience=2).done == 3
 
 
 def test_only_the_last_and_the_best_epoch_are_kept(tmp_path):
     fit(network(), tmp_path, epochs=3)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"epoch-3.weights.h5", "best.weights.h5", "state.json"}
+    assert names == {"weights-3.npz", "optimizer-3.npz", "state.json"}
+
+
+def test_best_epoch_is_kept_beside_the_last(tmp_path):
+    fit(network(), tmp_path, epochs=2)
+    state_file = tmp_path / "state.json"
+    first, _ = json.loads(state_file.read_text())["epochs"]
+    state_file.write_text(json.dumps({"epochs": [first, row(-1.0)]}))
+    fit(network(), tmp_path, epochs=4)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"weights-2.npz", "weights-4.npz", "optimizer-4.npz", "state.json"}
 
 
 def test_a_half_written_checkpoint_is_not_used(tmp_path):
     fit(network(), tmp_path, epochs=2)
     # As after a kill between an epoch's weights and its state.
-    (tmp_path / "epoch-3.weights.h5").write_bytes(b"half")
+    (tmp_path / "weights-3.npz").write_bytes(b"half")
+    (tmp_path / "optimizer-3.npz").write_bytes(b"half")
     assert checkpoints.read_state(tmp_path).done == 2
     assert fit(network(), tmp_path, epochs=3).done == 3

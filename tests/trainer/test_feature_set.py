@@ -46,6 +46,16 @@ def test_set_is_read_back_as_it_was_written(made):
     assert again.statistics is None
 
 
+def test_views_of_each_image_are_counted(tmp_path):
+    keys = ["a/plain", "a/mirror", "b/plain"]
+    feature_store.write(tmp_path / "store", keys, {"pooled": ROWS})
+    places = feature_store.find(tmp_path / "store", keys, ["pooled"])
+    found = feature_set.write(
+        tmp_path / "set", BASE, places, computed=3, statistics=None, pictures=[]
+    )
+    assert found.views_of_images == {"a": 2, "b": 1}
+
+
 def test_rows_come_in_the_order_of_their_keys_with_their_labels(made):
     rows = made.rows(["c", "a", "c"], [1, 0, 0], array="pooled", columns=())
     inputs, labels = rows.take(np.arange(3))

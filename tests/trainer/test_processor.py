@@ -1,5 +1,7 @@
 """Each processor gets the precision that it computes in by itself, and a batch that it can hold."""
 
+from typing import NamedTuple
+
 import pytest
 
 from trainer import processor
@@ -54,6 +56,63 @@ def test_system_that_tells_no_features_has_none(tmp_path):
     (tmp_path / "cpuinfo").write_text("CPU architecture: 8\n")
     assert processor.cpu_features(tmp_path / "cpuinfo") == frozenset()
     assert processor.cpu_features(tmp_path / "absent") == frozenset()
+
+
+@pytest.fixture
+def devices(monkeypatch):
+    """Lets TensorFlow find other devices than there are: (kind, compute capability, bytes)."""
+    import tensorflow as tf
+    from tensorflow.python.client import device_lib
+
+    def found(*devices):
+        class Device(NamedTuple):
+            device_type: str
+            capability: tuple[int, int] = (0, 0)
+            memory_limit: int = 0
+
+        made = [Device(*each) for each in devices]
+
+        def listed(session_config: tf.compat.v1.ConfigProto | None = None):
+            assert session_config is None
+            return [Device("CPU", memory_limit=GIB // 4), *made]
+
+        def of_kind(kind):
+            return [each for each in made if each.device_type == kind]
+
+        monkeypatch.setattr(tf.config, "list_physical_devices", of_kind)
+        monkeypatch.setattr(
+            tf.config.experimental,
+            "get_device_details",
+            lambda device: {"compute_capability": device.capability},
+        )
+        monkeypatch.setattr(device_lib, "list_local_devices", listed)
+        return processor.found()
+
+    return found
+
+
+@pytest.mark.graph
+@pytest.mark.parametrize(
+    ("capability", "gib", "precision", "batch"),
+    [((6, 1), 4, "float32", 32), ((7, 5), 16, "float16", 128), ((9, 0), 80, "bfloat16", 512)],
+)
+def test_gpu_is_known_by_its_capability_and_its_own_memory(
+    devices, capability, gib, precision, batch
+):
+    gpu = devices(("GPU", capability, gib * GIB))
+    assert (gpu.kind, gpu.precision, gpu.batch_size(299)) == ("gpu", precision, batch)
+
+
+@pytest.mark.graph
+def test_batch_fits_into_the_smallest_of_several_gpus(devices):
+    gpu = devices(("GPU", (8, 0), 80 * GIB), ("GPU", (8, 0), 8 * GIB))
+    assert gpu.batch_size(299) == 64
+
+
+@pytest.mark.graph
+def test_tpu_comes_before_all_else(devices):
+    found = devices(("GPU", (9, 0), 80 * GIB), ("TPU",))
+    assert (found.kind, found.precision, found.batch_size(299)) == ("tpu", "bfloat16", 128)
 
 
 @pytest.mark.graph

@@ -236,7 +236,9 @@ import json, logging, os, signal, sys
 from pathlib import Path
 from trainer.settings import TrainerSettings
 from trainer.training_rows import Examples
-from trainer import training
+from trainer import checkpoints, training
+
+checkpoints.SHARE = checkpoints.EACH_EPOCH
 
 class Killer(logging.Handler):
     def emit(self, record):

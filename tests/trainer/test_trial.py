@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from trainer import search_space, trial
+from trainer import checkpoints, search_space, trial
 from trainer.settings import TrainerSettings
 
 pytestmark = pytest.mark.graph
@@ -51,12 +51,12 @@ def test_same_settings_have_the_same_outcome(two_blocks):
 def test_penalty_on_weights_is_no_part_of_the_loss(two_blocks, monkeypatch):
     kept = []
 
-    class Watched(trial.BestWeights):
-        def __init__(self):
-            super().__init__()
+    class Watched(checkpoints.BestWeights):
+        def __init__(self, state):
+            super().__init__(state)
             kept.append(self)
 
-    monkeypatch.setattr(trial, "BestWeights", Watched)
+    monkeypatch.setattr(checkpoints, "BestWeights", Watched)
     found = outcome(two_blocks(telling="mixed1"), model__calibrate=False, model__l2=0.4)
     [best] = kept
     [kernel] = [weights for weights in best.weights if weights.ndim == 2]
