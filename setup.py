@@ -19,6 +19,7 @@ RUNTIME = [
     "aiohttp>=3.11",
     "grpcio>=1.70",
     "h5py>=3.11",
+    "jinja2>=3.1",
     "keras-tuner>=1.4.7",
     "matplotlib>=3.9",
     "numpy>=1.26",
@@ -29,6 +30,7 @@ RUNTIME = [
     "requests>=2.32",
     "rich>=13.9",
     "scipy>=1.13",
+    "shtab>=1.7",
     "tensorboard>=2.19",
 ]
 DEVELOPMENT = [
@@ -49,7 +51,15 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=["components", "pipeline", "pipeline.bulk", "pipeline.serving", "trainer"],
+    packages=[
+        "components",
+        "pipeline",
+        "pipeline.bulk",
+        "pipeline.report",
+        "pipeline.serving",
+        "trainer",
+    ],
+    package_data={"pipeline.report": ["templates/*"]},
     python_requires=">=3.11,<3.12",
     install_requires=RUNTIME,
     extras_require={"dev": DEVELOPMENT, "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"]},

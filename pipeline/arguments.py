@@ -2,14 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import TypeAlias
 
 from components import spans, storage
+from pipeline import overview_arguments
 from pipeline.bulk import arguments as bulk_arguments
-from pipeline.presets import DEFAULT, PRESETS, SAMPLE
+from pipeline.commands import Commands, add_command, add_config_options, add_weights
+from pipeline.presets import SAMPLE
 from pipeline.serving import arguments as serve_arguments
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 _EPILOG = """\
 examples:
@@ -69,22 +68,7 @@ def parser() -> argparse.ArgumentParser:
     _add_models(commands)
     _add_rollback(commands)
     _add_gc(commands)
-    return parser
-
-
-def add_command(
-    commands: Commands, name: str, summary: str, *, epilog: str | None = None
-) -> argparse.ArgumentParser:
-    """Add a command; the summary is its line in the list of commands, too."""
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=summary,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(command=name)
+    overview_arguments.add(commands)
     return parser
 
 
@@ -141,8 +125,8 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         required=True,
         help="where everything of the run is kept; the model is pushed to DIR/serving",
     )
-    _add_weights(run)
-    _add_config_options(run)
+    add_weights(run)
+    add_config_options(run)
 
 
 def _add_data(commands: Commands) -> None:
@@ -159,14 +143,14 @@ def _add_data(commands: Commands) -> None:
         "blurriest, smallest and longest images",
     )
     data.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    _add_config_options(data)
+    add_config_options(data)
 
 
 def _add_config(commands: Commands) -> None:
     summary = "print the resolved configuration as TOML, which --config reads"
     config = add_command(commands, "config", summary)
-    _add_weights(config)
-    _add_config_options(config)
+    add_weights(config)
+    add_config_options(config)
 
 
 def _add_schema(commands: Commands) -> None:
@@ -189,33 +173,6 @@ def _add_schema(commands: Commands) -> None:
             parser.add_argument(
                 "--output", type=Path, metavar="FILE", help="default: DIR/schema/schema.pbtxt"
             )
-
-
-def _add_config_options(parser: argparse.ArgumentParser) -> None:
-    options = parser.add_argument_group("configuration", "defaults < preset < file < --set")
-    options.add_argument(
-        "--preset",
-        choices=list(PRESETS),
-        default=DEFAULT,
-        help="default: what measures best; course: the course's recipe; sample: small and quick",
-    )
-    options.add_argument("--config", type=Path, metavar="FILE.toml", help="a file of settings")
-    options.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="one setting, as in train.epochs=5; can be given again",
-    )
-
-
-def _add_weights(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--weights",
-        metavar="auto|PATH|random",
-        help="weights of the base (model.weights): a file, found or downloaded, or none at all",
-    )
 
 
 def _add_predict(commands: Commands) -> None:

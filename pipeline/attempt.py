@@ -51,11 +51,15 @@ class Request:
 
 @dataclass
 class Attempt:
-    """How far a run has come; filled in on the way, so that a failed run is summed up too."""
+    """How far a run has come; filled in on the way, so that a failed run is summed up too.
+
+    listing: the files of `data`
+    """
 
     status: Status = "failed"
     exit_code: int = EXIT_CODES["failed"]
     data: str | None = None
+    listing: Listing = field(default_factory=lambda: Listing(()))
     steps: Sequence[Step] = ()
     failed_step: str | None = None
     error: Failure | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pipeline import arguments
+from pipeline import arguments, overview_commands
 from pipeline.bulk import arguments as bulk_arguments
 from pipeline.presets import SAMPLE
 from trainer.errors import ConfigError, FrostlineError
@@ -187,6 +187,21 @@ def _data(options: argparse.Namespace) -> int:
     )
 
 
+def _open(options: argparse.Namespace) -> int:
+    import webbrowser
+
+    from pipeline.report import latest
+
+    path = latest.find(_work_dir(options))
+    if options.print:
+        sys.stdout.write(f"{path}\n")
+        return 0
+    if webbrowser.open(path.as_uri()):
+        return 0
+    _complain(f"no browser was found to open {path}; copy the file, or give --print for its path")
+    return UNEXPECTED
+
+
 def _models(options: argparse.Namespace) -> int:
     from pipeline import model_table
 
@@ -255,9 +270,15 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "schema show": _schema_show,
     "schema diff": _schema_diff,
     "config": _config,
+    "init": overview_commands.init,
+    "completion": overview_commands.completion,
     "predict": _predict,
     "bulk-predict": _bulk_predict,
     "serve": _serve,
+    "runs": overview_commands.runs,
+    "open": _open,
+    "compare": overview_commands.compare,
+    "doctor": overview_commands.doctor,
     "models": _models,
     "rollback": _rollback,
     "gc": _gc,

@@ -2,7 +2,9 @@
 
 import shlex
 import shutil
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from components.gates import Gate
@@ -14,14 +16,23 @@ DATA_GATE = "DataGate"
 SERVING_GATE = "ServingGate"
 # Of these the passed checks are many: they are counted here, and told in the summary.
 _COUNTED = {DATA_GATE: "the data", SERVING_GATE: "serving"}
+REPORT = "report.html"
 _WIDTH = 100
-_NOT_PUSHED: Mapping[Status, str] = {
+NOT_PUSHED: Mapping[Status, str] = {
     "not_blessed": "the model did not pass its thresholds",
     "not_servable": "the model did not pass the serving gate",
     "not_pushed": "the model passed its thresholds, but its base is untrained",
     "withdrawn": "this very model was withdrawn by `frostline rollback`",
 }
-_WARNING = "UNTRAINED: the base has random weights. This model tries the machinery only."
+UNTRAINED = "UNTRAINED: the base has random weights. This model tries the machinery only."
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do, and the command lines that do it; either may be empty."""
+
+    text: str
+    commands: Sequence[str]
 
 
 def opening(log: Path) -> str:
@@ -29,10 +40,11 @@ def opening(log: Path) -> str:
     return f"TensorFlow and TFX are loading; what they say goes to {log}\n"
 
 
-def text(summary: Summary, work_dir: Path) -> str:
+def text(summary: Summary, work_dir: Path, *, has_report: bool = False) -> str:
     """How a run ended, why, and what to do next."""
     verdict = _tuned(summary) if summary.status == "tuned" else _verdict(summary)
-    return "\n".join(["", *verdict, *_checks(summary), *_places(summary, work_dir)]) + "\n"
+    places = _places(summary, work_dir, has_report)
+    return "\n".join(["", *verdict, *_checks(summary), *places]) + "\n"
 
 
 def _verdict(summary: Summary) -> Iterator[str]:
@@ -40,17 +52,17 @@ def _verdict(summary: Summary) -> Iterator[str]:
     match summary.status:
         case "pushed" if summary.pushed:
             yield f"PUSHED {after}: {summary.pushed.path}"
-        case status if status in _NOT_PUSHED:
-            yield f"NOT PUSHED {after}: {_NOT_PUSHED[status]}"
+        case status if status in NOT_PUSHED:
+            yield f"NOT PUSHED {after}: {NOT_PUSHED[status]}"
         case "refused":
             yield f"REFUSED {after}: the data did not pass the data gate; nothing was trained"
         case "interrupted":
             yield f"INTERRUPTED {after}: run the same command again to go on"
         case _ if summary.error:
             where = f" in {summary.error.step}" if summary.error.step else ""
-            yield f"FAILED{where} {after}: {_without_traceback(summary.error.message)}"
+            yield f"FAILED{where} {after}: {without_traceback(summary.error.message)}"
     if summary.model["untrained"] and summary.status != "refused":
-        yield _WARNING
+        yield UNTRAINED
 
 
 def _tuned(summary: Summary) -> Iterator[str]:
@@ -90,32 +102,56 @@ def _counted(gates: Sequence[Gate], step: str) -> Iterator[str]:
         yield from (f"             {name}" for name in check.files)
 
 
-def _places(summary: Summary, work_dir: Path) -> Iterator[str]:
-    yield f"  summary  {work_dir / 'latest' / FILE}"
+def _places(summary: Summary, work_dir: Path, has_report: bool) -> Iterator[str]:
+    latest = work_dir / "latest"
+    if has_report:
+        yield f"  report   {latest / REPORT}"
+    yield f"  summary  {latest / FILE}"
     yield f"  log      {summary.log}"
+    for number, line in enumerate(_next(summary, work_dir)):
+        yield f"{'' if number else '  next':11}{line}"
+
+
+def _next(summary: Summary, work_dir: Path) -> Iterator[str]:
+    for each in advice(summary, work_dir):
+        yield from textwrap.wrap(each.text, _WIDTH - 11)
+        yield from each.commands
+
+
+def advice(summary: Summary, work_dir: Path) -> Iterator[Advice]:
+    """What a person may do next, if anything is to be done."""
+    again = shlex.join(summary.command)
     if summary.status == "refused":
-        command = shlex.join(summary.command)
-        yield "  next     mend the data, or move a bound (--set gate...), or take them as they are:"
-        yield f'           {command} --accept-data "why they are fine"'
+        text = "mend the data, or move a bound (--set gate...), or take them as they are:"
+        yield Advice(text, [f'{again} --accept-data "why they are fine"'])
     if summary.status == "not_servable":
-        yield "  next     mend the model, or move a bound (--set serving_gate...) and run again:"
-        yield f"           {shlex.join(summary.command)}"
-    if summary.status == "tuned" and summary.tuning:
-        yield "  next     run the same command with run in place of tune and"
-        yield "           --set tune.enabled=true, or take the best values as they are:"
-        yield f"           {shlex.join(tuning_table.words(summary.tuning['trials'][0]))}"
+        yield Advice(
+            "mend the model, or move a bound (--set serving_gate...) and run again:", [again]
+        )
     if summary.status == "not_blessed":
-        yield "  next     mend the data or the settings, move a bound (--set evaluate...), or push"
-        yield "           the model as it is:"
-        yield f'           {shlex.join(summary.command)} --force-bless "why it is fine"'
+        text = (
+            "mend the data or the settings, move a bound (--set evaluate...), or push the model as "
+            "it is:"
+        )
+        yield Advice(text, [f'{again} --force-bless "why it is fine"'])
+    if summary.status == "tuned" and summary.tuning:
+        text = (
+            "run the same command with run in place of tune and --set tune.enabled=true, or take "
+            "the best values as they are:"
+        )
+        yield Advice(text, [shlex.join(tuning_table.words(summary.tuning["trials"][0]))])
     if summary.status == "withdrawn":
-        yield f"  next     frostline models --work-dir {work_dir}"
-        yield f"           frostline rollback --work-dir {work_dir} --to VERSION"
+        commands = ["models --work-dir {}", "rollback --work-dir {} --to VERSION"]
+        yield Advice("", [f"frostline {each.format(work_dir)}" for each in commands])
+    if summary.status in ("failed", "interrupted"):
+        first = "once that is mended, " if summary.status == "failed" else ""
+        text = f"{first}the same command goes on after the last finished step:"
+        yield Advice(text, [again])
     if summary.pushed:
-        yield f"  next     frostline predict --model {work_dir} IMAGE..."
+        yield Advice("", [f"frostline predict --model {work_dir} IMAGE..."])
 
 
-def _without_traceback(message: str) -> str:
+def without_traceback(message: str) -> str:
     """A worker of Beam hands over its whole traceback, whose last line says what is wrong."""
     lines = message.strip().splitlines()
     return lines[-1] if "Traceback (most recent call last):" in lines else message

@@ -8,7 +8,7 @@ Tables are merged key by key. `"none"` unsets an optional setting, and takes a m
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -25,6 +25,8 @@ from trainer.errors import ConfigError
 from trainer.settings import Frozen, Positive, TrainerSettings
 from trainer.tune_settings import TuneSettings
 from trainer.weights import RANDOM
+
+Comment = Callable[[Sequence[str]], Sequence[str]]
 
 
 class PushSettings(Frozen):
@@ -104,27 +106,36 @@ def resolve(
         raise ConfigError("\n".join(problems)) from None
 
 
-def to_toml(config: Config) -> str:
+def to_toml(config: Config, *, comment: Comment = lambda path: ()) -> str:
     """The configuration as TOML that `resolve` reads back, whatever the preset.
 
     Unset settings are written as "none", so that they unset what a preset sets.
+
+    Args:
+        comment: lines to be written above the table or the setting at a path.
     """
     tables = config.model_dump()
     unset = dict.fromkeys(METRICS)
     tables["evaluate"]["thresholds"] = unset | tables["evaluate"]["thresholds"]
-    return "\n\n".join(_toml_tables(tables, path=())) + "\n"
+    return "\n\n".join(_toml_tables(tables, path=(), comment=comment)) + "\n"
 
 
-def _toml_tables(table: Mapping[str, Any], *, path: tuple[str, ...]) -> Iterator[str]:
-    lines = [f"{key} = {_toml_value(value)}" for key, value in table.items() if not is_table(value)]
-    if lines:
-        yield "\n".join([f"[{'.'.join(path)}]", *lines])
+def _toml_tables(
+    table: Mapping[str, Any], *, path: tuple[str, ...], comment: Comment
+) -> Iterator[str]:
+    values = {key: value for key, value in table.items() if not is_table(value)}
+    if values:
+        lines = [*comment(path), f"[{'.'.join(path)}]"]
+        for key, value in values.items():
+            lines += [*comment((*path, key)), f"{key} = {toml_value(value)}"]
+        yield "\n".join(lines)
     for key, value in table.items():
         if is_table(value):
-            yield from _toml_tables(value, path=(*path, key))
+            yield from _toml_tables(value, path=(*path, key), comment=comment)
 
 
-def _toml_value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A value of a setting as TOML."""
     # JSON's strings, booleans and finite numbers are TOML's too, DEL apart.
     text = "none" if value is None else value
     return json.dumps(text, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
@@ -142,7 +153,7 @@ def _problem(details: ErrorDetails, layers: Sequence[Layer]) -> str:
         return f"{'.'.join(path)} (from {source}): {_no_such_key(path)}"
     if is_table(details["input"]):
         return f"{'.'.join(path)} (from {source}): {accepted}"
-    return f"{'.'.join(path)} = {_toml_value(details['input'])} (from {source}): {accepted}"
+    return f"{'.'.join(path)} = {toml_value(details['input'])} (from {source}): {accepted}"
 
 
 _ACCEPTED = {

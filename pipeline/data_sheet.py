@@ -1,21 +1,20 @@
 """A contact sheet of the files that a person should look at."""
 
-import io
 import itertools
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from components import contents, headers, inspection
+from components import contents, inspection
 from components.image_files import ImageFile
 from components.quarantine import Rejected
 from components.settings import IngestionSettings
 from pipeline.data_facts import RefusedFile, Scan
 from pipeline.data_report import DataReport
 from pipeline.data_screen import headline, one_line, verdict, worst_value
+from pipeline.glimpses import glimpse
 
 _COLUMNS = 6  # even, so that no pair is torn
 _TILE = 168  # all sizes in pixels
@@ -35,8 +34,6 @@ _MEASURED = {
     "smallest": "shorter side",
     "longest": "longer to shorter side",
 }
-# What Pillow may show of a file that serving cannot read: formats that it reads by itself.
-_GLIMPSED = (*headers.FORMATS, "TIFF", "ICO", "TGA", "PPM")
 
 Picture = Image.Image
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -140,23 +137,10 @@ def _picture(content: bytes, settings: IngestionSettings) -> Picture | None:
     """What the network would see, or else what Pillow makes of it."""
     found = inspection.inspect(content, settings)
     if isinstance(found, Rejected):
-        return _glimpse(content, settings.max_pixels)
+        return glimpse(content, side=_TILE, max_pixels=settings.max_pixels)
     picture = Image.fromarray(found.pixels)
     picture.thumbnail((_TILE, _TILE))
     return picture
-
-
-def _glimpse(content: bytes, max_pixels: int) -> Picture | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow complains of what is shown because it is odd.
-        try:
-            with Image.open(io.BytesIO(content), formats=_GLIMPSED) as image:
-                if image.width * image.height > max_pixels:
-                    return None
-                image.thumbnail((_TILE, _TILE))
-                return image.convert("RGB")
-        except Exception:  # Broken files make Pillow raise all kinds of errors.
-            return None
 
 
 def _draw_header(sheet: Picture, report: DataReport) -> None:

@@ -25,14 +25,17 @@ from pipeline import (
 from pipeline.attempt import Attempt, Request
 from pipeline.config import Config
 from pipeline.display import Display
-from pipeline.steps import RUNNER_LOGGER, StepLog
-from pipeline.summary import Status
+from pipeline.report import evidence, page
+from pipeline.report.evidence import Evidence
+from pipeline.steps import RUNNER_LOGGER, Step, StepLog
+from pipeline.summary import Status, Summary
 from pipeline.workdir import WorkDir
 from trainer import progress
 from trainer.errors import DataRefusedError, FrostlineError, WorkDirError
 
 if TYPE_CHECKING:
     from tfx import v1 as tfx
+    from tfx.dsl.components.base.base_node import BaseNode
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -99,7 +102,9 @@ def _run_in(place: WorkDir, request: Request, *, is_json: bool) -> int:
             place.point_latest_at(run_dir)
         except Exception as error:
             raise _full_disk(place, error) or error from None
-        stream.write(written.read_text() if is_json else closing.text(result, place.root))
+        has_report = _report(place, run_dir, result, attempt)
+        last = closing.text(result, place.root, has_report=has_report)
+        stream.write(written.read_text() if is_json else last)
     return result.exit_code
 
 
@@ -151,7 +156,7 @@ def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt
 
     results.sweep(place)
     pipeline = _pipeline(place, request, attempt)
-    log = StepLog([step.id for step in pipeline.components], screen)
+    log = StepLog([_step(each) for each in pipeline.components], screen)
     attempt.steps = log.steps
     screen.start([step.name for step in log.steps])
     with _watched(log, screen), beam_workers.prepared():
@@ -169,6 +174,7 @@ def _pipeline(place: WorkDir, request: Request, attempt: Attempt) -> "tfx.dsl.Pi
     config = request.config
     attempt.data = request.data or _sample(place)
     listing = request.listing if request.data else preflight.check_data(attempt.data, None)
+    attempt.listing = listing
     found = sources.gather(
         attempt.data, listing, request.weights, test_fraction=config.data.test_fraction
     )
@@ -190,6 +196,21 @@ def _pipeline(place: WorkDir, request: Request, attempt: Attempt) -> "tfx.dsl.Pi
         push_request=push_request,
         until_tuned=request.until_tuned,
     )
+
+
+def _step(node: "BaseNode") -> Step:
+    return Step(node.id, upstream=sorted(each.id for each in node.upstream_nodes))
+
+
+def _report(place: WorkDir, run_dir: Path, result: Summary, attempt: Attempt) -> bool:
+    """Draw report.html; a run is not worse for a page that could not be drawn."""
+    try:
+        found = evidence.gather(place, result, attempt.listing) if attempt.began else Evidence()
+        page.write(run_dir / closing.REPORT, result, found, place.root)
+    except Exception:
+        _LOGGER.exception("report.html could not be drawn")
+        return False
+    return True
 
 
 def _watched(log: StepLog, screen: Display) -> AbstractContextManager[None]:

@@ -14,7 +14,7 @@ from tfx.orchestration import metadata
 from components import evaluations, gates, quarantine, releases, serving_examination
 from components.evaluations import Evaluation
 from components.gates import Verdict
-from components.quarantine import IngestionCounts
+from components.quarantine import IngestionCounts, SetAside
 from pipeline.summary import Pushed
 from pipeline.workdir import WorkDir
 from trainer import calibration, feature_set
@@ -36,6 +36,11 @@ class Results:
         """What ingestion read and set aside."""
         folder = self._folder("Quarantine")
         return quarantine.read_counts(folder) if folder else None
+
+    def set_aside(self) -> list[SetAside]:
+        """The files that were not ingested, and why."""
+        folder = self._folder("Quarantine")
+        return quarantine.read_set_aside(folder) if folder else []
 
     def statistics(self) -> Path | None:
         """The folder with the statistics of the raw data, a folder a split."""

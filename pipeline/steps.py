@@ -18,11 +18,16 @@ _CACHED = "A cached execution %d is used."
 
 @dataclass
 class Step:
-    """One step of a run; seconds are wall time."""
+    """One step of a run.
+
+    seconds: wall time
+    upstream: names of the steps that must be done before it
+    """
 
     name: str
     state: StepState = "waiting"
     seconds: float = 0.0
+    upstream: Sequence[str] = ()
 
 
 class StepListener(Protocol):
@@ -38,13 +43,13 @@ class StepLog(logging.Handler):
 
     def __init__(
         self,
-        names: Sequence[str],
+        steps: Sequence[Step],
         listener: StepListener,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        self.steps = [Step(name) for name in names]
+        self.steps = [*steps]
         self._listener = listener
         self._clock = clock
         self._current: Step | None = None

@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
+from pipeline.commands import Commands, add_command
+
 NAME = "bulk-predict"
 
 _EPILOG = """\
@@ -30,19 +32,11 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:place], words[place + 1 :]
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(commands: Commands) -> None:
     """Add the command to the parser."""
     summary = "predict millions of images with Beam, into shards that appear when all are there"
-    bulk = commands.add_parser(
-        NAME,
-        help=summary,
-        description=summary,
-        usage="%(prog)s --model DIR --output DIR [options] PATH... [-- BEAM_OPTION...]",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    bulk.set_defaults(command=NAME)
+    bulk = add_command(commands, NAME, summary, epilog=_EPILOG)
+    bulk.usage = "%(prog)s --model DIR --output DIR [options] PATH... [-- BEAM_OPTION...]"
     bulk.add_argument(
         "--model", required=True, metavar="DIR", help="a work directory, or a pushed model"
     )

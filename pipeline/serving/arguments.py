@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from pipeline.commands import Commands, add_command
 from pipeline.serving.settings import Batching, Bounds, ServerSettings
 
 _EPILOG = """\
@@ -16,18 +17,10 @@ Both speak REST and gRPC, take up new versions, and stop gracefully on SIGTERM o
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(commands: Commands) -> None:
     """Add the command to the parser."""
     summary = "serve pushed models as TF Serving does, over REST and gRPC"
-    serve = commands.add_parser(
-        "serve",
-        help=summary,
-        description=summary,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    serve.set_defaults(command="serve")
+    serve = add_command(commands, "serve", summary, epilog=_EPILOG)
     serve.add_argument(
         "--model-dir",
         type=Path,

@@ -12,7 +12,7 @@ from pipeline.verdict import Gate
 WORK_DIR = Path("somewhere/w")
 
 
-def text(**changes):
+def text(*, has_report=False, **changes):
     values = {
         "run_id": "1",
         "status": "pushed",
@@ -27,7 +27,8 @@ def text(**changes):
         "data": {"read": 10, "accepted": 10, "quarantined": {}},
         "versions": {},
     }
-    return closing.text(Summary(**{**values, **changes}), WORK_DIR)
+    made = Summary(**{**values, **changes})
+    return closing.text(made, WORK_DIR, has_report=has_report)
 
 
 def test_pushed_model_is_named_with_the_next_command():
@@ -118,6 +119,26 @@ def test_model_that_was_not_blessed_is_told_how_to_be_forced():
 def test_long_run_is_told_in_minutes():
     said = text(seconds=119.7, pushed=Pushed("p", "7"))
     assert "PUSHED after 2:00" in said
+
+
+def test_report_is_named_where_there_is_one():
+    assert "  report   somewhere/w/latest/report.html\n" in text(has_report=True)
+    assert "report.html" not in text()
+
+
+@pytest.mark.parametrize(
+    ("status", "first"), [("failed", "once that is mended, "), ("interrupted", "")]
+)
+def test_run_that_did_not_end_is_gone_on_with_by_the_same_command(status, first):
+    said = text(
+        status=status,
+        command=["frostline", "run", "--data", "my photos"],
+        error=Failure("Trainer", "ValueError", "wrong"),
+    )
+    assert said.endswith(
+        f"  next     {first}the same command goes on after the last finished step:\n"
+        "           frostline run --data 'my photos'\n"
+    )
 
 
 def test_opening_names_the_log():

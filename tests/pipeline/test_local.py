@@ -69,6 +69,24 @@ def test_unexpected_error_is_told_in_a_line_and_logged_in_full(run, capfd, caplo
     assert "ValueError: a bug" in caplog.text
 
 
+def test_failed_run_has_a_report(run, tmp_path, capfd):
+    run(failing(ValueError("a <bug>")))
+    page = (tmp_path / "w" / "latest" / "report.html").read_text()
+    assert "The run failed in Trainer: a &lt;bug&gt;" in page
+    assert "latest/report.html\n" in capfd.readouterr().out
+
+
+def test_report_that_cannot_be_drawn_changes_nothing_else(run, monkeypatch, capfd, caplog):
+    def break_down(*_):
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr("pipeline.report.page.write", break_down)
+    exit_code, summary = run(failing(ValueError("a bug")))
+    assert exit_code == summary["exit_code"] == 1
+    assert "no ink" in caplog.text
+    assert "report.html" not in capfd.readouterr().out
+
+
 def test_full_disk_is_told_whatever_complains_last(run):
     def steps(place, request, screen, attempt):
         try:

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from pipeline.steps import StepLog
+from pipeline.steps import Step, StepLog
 
 NAMES = ["ImageExampleGen", "Trainer", "Pusher"]
 STARTED = "Component %s is running."
@@ -41,7 +41,7 @@ def listener():
 
 @pytest.fixture
 def log(listener):
-    return StepLog(NAMES, listener, clock=Clock())
+    return StepLog([Step(name) for name in NAMES], listener, clock=Clock())
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_everything_is_written_as_json(tmp_path):
     path = summary.write(
         tmp_path,
         a_summary(
-            steps=[Step("Trainer", "ran", 2.0)],
+            steps=[Step("Trainer", "ran", 2.0, ["Transform"])],
             gates=[Gate("accuracy", 0.9, {"min": 0.8}, True, "Good.")],
             pushed=Pushed("serving/m/7", "7"),
         ),
@@ -40,7 +40,8 @@ def test_everything_is_written_as_json(tmp_path):
     text = path.read_text(encoding="utf-8")
     read = json.loads(text)
     assert '"größe"' in text
-    assert read["steps"] == [{"name": "Trainer", "state": "ran", "seconds": 2.0}]
+    step = {"name": "Trainer", "state": "ran", "seconds": 2.0, "upstream": ["Transform"]}
+    assert read["steps"] == [step]
     assert read["gates"][0]["bound"] == {"min": 0.8}
     assert read["pushed"] == {"path": "serving/m/7", "version": "7"}
 
