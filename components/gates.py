@@ -68,5 +68,10 @@ def text(verdict: Verdict) -> str:
 
 def read(folder: Path) -> Verdict:
     """Read what `write` wrote."""
-    stored = json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))
+    return parsed((folder / VERDICT_FILE).read_text(encoding="utf-8"))
+
+
+def parsed(told: str) -> Verdict:
+    """The verdict that `text` has told."""
+    stored = json.loads(told)
     return Verdict(**{**stored, "checks": [Gate(**check) for check in stored["checks"]]})

@@ -49,6 +49,8 @@ def log_loss(answers: Answers) -> float:
 
 def expected_calibration_error(answers: Answers) -> float:
     """Mean distance between the highest score and how often its class is right, over bins of it."""
+    if not np.isfinite(answers.scores).all():  # A training that diverged.
+        return float("nan")
     places = answers.scores.argmax(axis=1)
     is_right = answers.classes[places] == answers.labels
     tallies = calibration.overconfidence(answers.scores.max(axis=1), is_right)

@@ -16,6 +16,7 @@ from PIL import Image
 from trainer import features
 
 LARGE = (4000, 3000)
+"""Width and height of the large photo, where a model takes so many pixels."""
 # A header that claims 4.3 gigapixels, a frame as large, and the data of one pixel.
 _HUGE_GIF = (
     b"GIF89a"
@@ -56,6 +57,7 @@ def gather(
     in_training: Mapping[str, Mapping[str, float]],
     photo_count: int,
     parity_count: int,
+    max_pixels: int,
 ) -> Material:
     """Write the files of a probe.
 
@@ -66,6 +68,7 @@ def gather(
       in_training: digest -> class -> score.
       photo_count: photos that are wanted.
       parity_count: images whose scores are to be compared, at most.
+      max_pixels: an image with more is refused.
     """
     photos = [encoded for _, encoded in islice(_images(judged), photo_count)]
     wanted = sorted(in_training)[:parity_count]
@@ -82,7 +85,7 @@ def gather(
         photos=_written(folder / "photos", photos),
         parity=_written(folder / "parity", [found[digest][1] for digest in compared]),
         expected=[Expected(found[digest][0], in_training[digest]) for digest in compared],
-        large=_written(folder / "large", [_jpeg(photos[0], LARGE)])[0],
+        large=_written(folder / "large", [_jpeg(photos[0], _large(max_pixels))])[0],
         malformed=dict(
             zip(malformed, _written(folder / "malformed", list(malformed.values())), strict=True)
         ),
@@ -125,6 +128,12 @@ def _found(files: Sequence[str], wanted: set[str]) -> dict[str, tuple[str, bytes
         if digest in wanted:
             found[digest] = name, encoded
     return found
+
+
+def _large(max_pixels: int) -> tuple[int, int]:
+    width, height = LARGE
+    share = min(1.0, (max_pixels / (width * height)) ** 0.5)
+    return max(1, int(width * share)), max(1, int(height * share))
 
 
 def _jpeg(encoded: bytes, size: tuple[int, int] | None = None) -> bytes:

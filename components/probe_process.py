@@ -18,7 +18,8 @@ from components.probe_job import Job, Probed
 
 _TICK_SECONDS = 0.05
 _MEGABYTE = 1_000_000
-_COMMAND = [sys.executable, "-m", "components.serving_probe"]
+# -P: what lies in the current folder is not this code.
+_COMMAND = [sys.executable, "-P", "-m", "components.serving_probe"]
 # How the lines begin that absl and Python print when a process is aborted.
 _TRACE = ("@ ", "*** ", "PC: ", "<no Python frame>", "File ", "Thread ", "Current thread ", "Ext")
 _ROOT = Path(__file__).parents[1]

@@ -1,7 +1,7 @@
 """TFX's Pusher, atomic for a server that polls; it keeps the latest versions and a card of each."""
 
 import json
-from pathlib import Path
+import logging
 from typing import Any
 
 from google.protobuf import json_format
@@ -14,8 +14,11 @@ from tfx.utils import io_utils, json_utils
 
 from components import blessed, gates, releases, serving_examination
 from components.blessed import Blessed
+from components.gates import VERDICT_FILE
 
 EVALUATION_FILE = "evaluation.json"
+
+_LOGGER = logging.getLogger(__name__)
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -39,11 +42,16 @@ class PusherExecutor(Executor):
         base = destination.filesystem.base_directory
         release = _release(base, input_dict)
         model = self.GetModelPath(input_dict)
+        # TFX's own archive of what was pushed: first, as a full disk must end this step before
+        # anything is served.
+        io_utils.copy_dir(model, pushed_model.uri)
         releases.publish(model, release)
         blessed.write(config["pointer"], release)
-        releases.prune(base, keep=config["keep_versions"])
-        # TFX's own archive of what was pushed.
-        io_utils.copy_dir(model, pushed_model.uri)
+        try:
+            releases.prune(base, keep=config["keep_versions"])
+        except OSError:
+            # The model is served by now, and the next push tries again.
+            _LOGGER.exception("earlier versions in %s could not be removed", base)
         self._MarkPushed(
             pushed_model, pushed_destination=release.model, pushed_version=str(release.version)
         )
@@ -56,21 +64,15 @@ class Pusher(tfx.components.Pusher):
 
 
 def _release(base: str, inputs: Artifacts) -> Blessed:
-    judged = Path(artifact_utils.get_single_uri(inputs["model_blessing"]))
-    evaluation = json.loads((judged / EVALUATION_FILE).read_text(encoding="utf-8"))
+    judged = artifact_utils.get_single_uri(inputs["model_blessing"])
+    measured = artifact_utils.get_single_uri(inputs["infra_blessing"])
+    evaluation = json.loads(io_utils.read_string_file(f"{judged}/{EVALUATION_FILE}"))
     version = releases.next_version(base)
     return Blessed(
         version=version,
         model=f"{base}/{version}",
         judged=evaluation["judged"],
         metrics=evaluation["metrics"],
-        serving=_serving(inputs),
-        forced=gates.read(judged).accept_reason,
+        serving=json.loads(io_utils.read_string_file(f"{measured}/{serving_examination.FILE}")),
+        forced=gates.parsed(io_utils.read_string_file(f"{judged}/{VERDICT_FILE}")).accept_reason,
     )
-
-
-def _serving(inputs: Artifacts) -> dict[str, Any]:
-    measured = (
-        Path(artifact_utils.get_single_uri(inputs["infra_blessing"])) / serving_examination.FILE
-    )
-    return json.loads(measured.read_text(encoding="utf-8"))

@@ -34,7 +34,7 @@ def publish(model: str, release: Blessed) -> None:
       model: the SavedModel's folder.
       release: what becomes its card; `release.model` is where it goes.
     """
-    if storage.is_remote(release.model):
+    if storage.is_remote(release.model) or storage.is_remote(model):
         _publish_remote(model, release)
         return
     place = Path(release.model)
@@ -49,7 +49,7 @@ def versions(base: Path) -> list[int]:
     """The versions that a server sees, the oldest first."""
     return sorted(
         int(path.name)
-        for path in base.glob("*")
+        for path in base.glob("[1-9]*")
         if path.name.isdecimal() and (path / SAVED_MODEL).is_file()
     )
 
@@ -57,6 +57,11 @@ def versions(base: Path) -> list[int]:
 def withdrawn(base: Path) -> list[int]:
     """The versions that were rolled back, the oldest first."""
     return versions(base / WITHDRAWN)
+
+
+def was_withdrawn(base: Path, version: int) -> bool:
+    """Whether a person put a version aside, even if its model has made room since."""
+    return (base / WITHDRAWN / str(version)).is_dir()
 
 
 def card(folder: Path) -> Blessed | None:
@@ -90,6 +95,8 @@ def prune(base: str, *, keep: int) -> Sequence[int]:
         for version in versions(place)[:-keep]:
             outgoing = place / f"{_OUTGOING}{version}"
             (place / str(version)).rename(outgoing)
+            if place.name == WITHDRAWN:  # An empty folder remembers it: see `was_withdrawn`.
+                (place / str(version)).mkdir()
             shutil.rmtree(outgoing)
             removed.append(version)
     return removed

@@ -90,7 +90,7 @@ def _load(figures: Figures, settings: ServingGateSettings) -> Iterator[Gate]:
 def _warm_up(requests: int) -> Gate:
     passed = requests > 0
     sentence = (
-        f"{requests} warm-up requests were replayed."
+        f"The model brings {requests} warm-up requests."
         if passed
         else "The model brings no warm-up requests: the first request to a server would be slow."
     )
@@ -162,7 +162,7 @@ def _large_photo(figures: Figures, settings: ServingGateSettings) -> Iterator[Ga
             "large_photo",
             figures.large_photo_ms,
             settings.max_large_photo_ms,
-            what="A photo of 4000x3000 pixels takes",
+            what="A large photo takes",
             unit="ms",
             key="max_large_photo_ms",
         )

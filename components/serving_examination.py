@@ -111,6 +111,8 @@ def _against(
             "model": Job(**{**brief, "model": job.model}),
         },
     )
+    if not (theirs and ours):
+        return [_not_compared(opponent.release.version, whose="new" if theirs else "blessed")]
     return serving_ratios.judge(
         {**record, **ours},
         {**theirs, "model_bytes": _bytes_in(Path(opponent.model))},
@@ -118,13 +120,28 @@ def _against(
     )
 
 
+def _not_compared(version: int, *, whose: str) -> Gate:
+    sentence = (
+        f"The figures could not be held against those of version {version}: a process with the "
+        f"{whose} model did not come to its end (serving_gate.deadline_seconds and "
+        "serving_gate.max_memory_megabytes bound it)."
+    )
+    return Gate("comparison", None, {}, False, sentence, (), serving_checks.STEP)
+
+
 def _in_turns(probe: Probe, jobs: Mapping[str, Job]) -> list[dict[str, Any]]:
-    """The least of each figure over some rounds: what disturbs a measurement only adds to it."""
+    """The least of each figure over some rounds: what disturbs a measurement only adds to it.
+
+    Of a model whose process died in a round there is none.
+    """
     found: dict[str, list[Record]] = {name: [] for name in jobs}
+    deaths: dict[str, str] = dict.fromkeys(jobs, "")
     for number in range(_ROUNDS):
         for name, job in jobs.items():
-            found[name].append(asdict(probe(f"{name}-{number}", job).figures))
-    return [_least(records) for records in found.values()]
+            probed = probe(f"{name}-{number}", job)
+            found[name].append(asdict(probed.figures))
+            deaths[name] = deaths[name] or probed.death
+    return [{} if deaths[name] else _least(records) for name, records in found.items()]
 
 
 def _least(records: Sequence[Record]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def ServingGate(  # noqa: N802  a component is named like a class
     examples: tfx.dsl.components.InputArtifact[standard_artifacts.Examples],
     settings: tfx.dsl.components.Parameter[str],
     judged_split: tfx.dsl.components.Parameter[str],
+    max_pixels: tfx.dsl.components.Parameter[int],
     code: tfx.dsl.components.Parameter[str],
 ) -> None:
     """Judge whether a model can be served, and bless it if it can.
@@ -42,6 +43,7 @@ def ServingGate(  # noqa: N802  a component is named like a class
       examples: raw Examples.
       settings: JSON of a `ServingGateSettings`.
       judged_split: where the photos of the requests come from.
+      max_pixels: an image with more is refused by the model.
       code: changes with the code.
     """
     del code  # Part of the cache key only.
@@ -56,6 +58,7 @@ def ServingGate(  # noqa: N802  a component is named like a class
             in_training=probe_material.scores_in_training(_text(f"{model_run.uri}/{parity.FILE}")),
             photo_count=max(int(batch) for batch in BATCHES),
             parity_count=bounds.parity_images,
+            max_pixels=max_pixels,
         )
         opponent = release and Opponent(_local(baseline.uri, scratch / "blessed"), release)
         examined = serving_examination.examine(

@@ -31,7 +31,7 @@ class ServingGateSettings(Frozen):
     max_p99_ms: Bounds = Field(default={"1": 5_000.0, "8": 20_000.0, "32": 60_000.0})
     """The same for all but the slowest hundredth; for few requests, the slowest one."""
     max_large_photo_ms: Bound = 15_000.0
-    """Milliseconds for one photo of 4000x3000 pixels."""
+    """Milliseconds for one photo of 4000x3000 pixels, or of `data.max_pixels`."""
     max_memory_megabytes: Bound = 6_000.0
     """What the process may hold at its peak."""
     max_model_megabytes: Bound = 2_000.0

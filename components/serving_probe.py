@@ -92,7 +92,7 @@ class Probe:
     def _try_large_photo(self) -> None:
         if not self._job.large:
             return
-        self._tell(doing="answered a photo of 4000x3000 pixels")
+        self._tell(doing="answered a large photo")
         milliseconds = self._answered(_request([self._job.large]), 1) * 1000
         self._tell(large_photo_ms=milliseconds)
         self._tell_memory()
@@ -138,6 +138,8 @@ def _fault_of_row(row: Any) -> str:
     missing = _OUTPUTS - row.keys() if isinstance(row, dict) else _OUTPUTS
     if missing:
         return f"an answer has no {', '.join(sorted(missing))}"
+    if error := row.get(features.OUTPUT_ERROR):
+        return f"a photo was refused: {error}"
     classes, scores = row[features.OUTPUT_CLASSES], row[features.OUTPUT_SCORES]
     of_class = dict(zip(classes, scores, strict=False))
     if not abs(sum(scores) - 1) < _ROUNDING:

@@ -149,7 +149,7 @@ def _remote_folder(path: str) -> list[Entry] | None:
         [found] = _beam("match", [root + "**"])
         is_file = not found.metadata_list and _beam("exists", path)
     except OSError as error:
-        raise DataError(f"--data {path} cannot be read: {error}") from None
+        raise DataError(f"{path} cannot be read: {error}") from None
     if not found.metadata_list and not is_file:
         raise DataError(_missing(path))
     files = sorted(found.metadata_list, key=lambda each: each.path)
@@ -179,6 +179,6 @@ def _beam(action: str, *arguments: Any, **options: Any) -> Any:
 
 def _missing(path: str) -> str:
     return (
-        f"the data set {path} does not exist; give --data a folder laid out as DIR/<class>/*, a "
+        f"the data set {path} does not exist; should be a folder laid out as DIR/<class>/*, a "
         "manifest or an archive"
     )

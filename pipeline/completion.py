@@ -22,7 +22,7 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
                 yield from _actions(inner)
 
 
-def _completed_by(action: argparse.Action) -> dict[str, str] | None:
+def _completed_by(action: argparse.Action) -> shtab.CompleteType | None:
     """Folders where only a folder is taken, files where a file may be."""
     takes = action.metavar if isinstance(action.metavar, str) else ""
     if takes == "DIR":

@@ -199,6 +199,7 @@ def _releasing(order: Order, example_gen: BaseNode, *, trainer: BaseNode) -> lis
         examples=example_gen.outputs["examples"],
         settings=config.serving_gate.model_dump_json(),
         judged_split=sources.judged_split,
+        max_pixels=config.data.max_pixels,
         code=sources.code_digest,
     )
     judging = [blessed_model, evaluator, serving_gate]

@@ -155,6 +155,7 @@ def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt
     from pipeline import results
 
     results.sweep(place)
+    results.forget_refusals(place)
     pipeline = _pipeline(place, request, attempt)
     log = StepLog([_step(each) for each in pipeline.components], screen)
     attempt.steps = log.steps

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from components import releases
@@ -19,6 +20,7 @@ from trainer.errors import WorkDirError
 
 State = Literal["served", "kept", "withdrawn", "removed", "refused"]
 _METRICS = ("accuracy", "log_loss", "expected_calibration_error")
+_GATES = ("Evaluator", "ServingGate")
 _REFUSED = ("not_blessed", "not_pushed", "not_servable")
 
 
@@ -80,7 +82,9 @@ def lines(found: Sequence[Entry], *, width: int) -> list[str]:
         metrics = (_decimal(entry.metrics.get(name)) for name in _METRICS)
         version = str(entry.version or "-")
         made = entry.made.replace("T", " ")[:16]
-        table.add_row(entry.name, version, made, entry.state, *metrics, "\n".join(entry.why))
+        table.add_row(
+            entry.name, version, made, entry.state, *metrics, escape("\n".join(entry.why))
+        )
     stream = io.StringIO()
     Console(file=stream, width=width, color_system=None).print(table)
     return [line.rstrip() for line in stream.getvalue().splitlines() if line.strip()]
@@ -129,8 +133,8 @@ def _pushed(folder: Path, name: str, state: State, summary: Mapping[str, Any] | 
 
 def _was_refused(summary: Mapping[str, Any]) -> bool:
     """Whether a run judged a model anew and did not push it."""
-    judged = {step["state"] for step in summary["steps"] if step["name"] == "Evaluator"}
-    return summary["status"] in _REFUSED and "ran" in judged
+    ran = {step["name"] for step in summary["steps"] if step["state"] == "ran"}
+    return summary["status"] in _REFUSED and not ran.isdisjoint(_GATES)
 
 
 def _refused(summary: Mapping[str, Any]) -> Entry:
@@ -145,8 +149,11 @@ def _metrics(summary: Mapping[str, Any]) -> Mapping[str, float]:
 
 
 def _made(version: int) -> str:
-    """When a version was made: it is the seconds since 1970."""
-    return datetime.fromtimestamp(version, UTC).isoformat()
+    """When a version was made: it is the seconds since 1970, or a number of somebody else's."""
+    try:
+        return datetime.fromtimestamp(version, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _decimal(value: float | None) -> str:

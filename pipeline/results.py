@@ -137,7 +137,7 @@ class Results:
 def push_request(work_dir: WorkDir, *, model_name: str, made_from: str) -> str:
     """What TFX's cache holds a push against: changes when this run's model must be pushed again.
 
-    That is when its version has vanished, or a version of another model has been pushed since,
+    That is when no version of it is left, or a version of another model has been pushed since,
     which TF Serving would take for the newer one. A version that a person has withdrawn counts as
     pushed: the same model does not come back by itself.
 
@@ -145,16 +145,23 @@ def push_request(work_dir: WorkDir, *, model_name: str, made_from: str) -> str:
       model_name: the folder under `serving/`.
       made_from: the same for two runs that make the same model.
     """
+    base = work_dir.serving / model_name
     pushes = _pushes(work_dir, model_name)
-    withdrawn = set(releases.withdrawn(work_dir.serving / model_name))
-    there = [(path, request) for path, request in pushes if int(path.name) not in withdrawn]
-    vanished = [path for path, _ in there if not path.exists()]
+    own = [
+        (int(path.name), request)
+        for path, request in pushes
+        if request.startswith(made_from)
+        and (path.exists() or releases.was_withdrawn(base, int(path.name)))
+    ]
     others = [
         int(path.name)
-        for path, request in there
-        if path not in vanished and not request.startswith(made_from)
+        for path, request in pushes
+        if path.exists() and not request.startswith(made_from)
     ]
-    return f"{made_from} after {max(others, default='none')}, {len(vanished)} vanished"
+    version, request = max(own, default=(0, ""))
+    # The request of a push that still stands is one that TFX's cache knows.
+    stands = version > max(others, default=0)
+    return request if stands else f"{made_from} after {len(pushes)} pushes"
 
 
 def _pushes(work_dir: WorkDir, model_name: str) -> list[tuple[Path, str]]:
@@ -225,6 +232,15 @@ def _steps_of_run(store: MetadataStore, artifact: mlmd.Artifact) -> list[dict[st
         {name: value.string_value for name, value in execution.custom_properties.items()}
         for execution in executions
     ]
+
+
+def forget_refusals(work_dir: WorkDir) -> None:
+    """Have the ServingGate measure a model again that it has refused: a machine can be busy.
+
+    Other steps that refuse either raise, or hang on nothing but their inputs.
+    """
+    for mark in work_dir.artifacts.glob("ServingGate/blessing/*/INFRA_NOT_BLESSED"):
+        shutil.rmtree(mark.parent)
 
 
 def sweep(work_dir: WorkDir) -> None:

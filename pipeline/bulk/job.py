@@ -129,7 +129,8 @@ def _execute(request: Request, place: Output, model: str, todo: Work) -> None:
         pipeline.run().wait_until_finish()
     except Exception as error:  # A runner raises what it likes.
         _LOGGER.exception("the pipeline failed")
-        raise _failure(place, str(error).strip().splitlines()[-1]) from None
+        reason = str(error).strip() or type(error).__name__
+        raise _failure(place, reason.splitlines()[-1]) from None
 
 
 def _failure(place: Output, reason: str) -> PipelineError:

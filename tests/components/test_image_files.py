@@ -163,7 +163,7 @@ def test_a_link_that_leads_nowhere_is_listed(data):
 
 def test_missing_folder_is_told(tmp_path):
     message = refusal(tmp_path / "nowhere")
-    assert "does not exist; give --data a folder laid out as DIR/<class>/*" in message
+    assert "does not exist; should be a folder laid out as DIR/<class>/*" in message
 
 
 def test_file_that_is_nothing_known_is_told(tmp_path):

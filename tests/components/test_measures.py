@@ -87,3 +87,8 @@ def test_label_that_is_never_served_has_a_precision_of_0():
     assert measures.precision_by_class(table) == {"cold": 0, "warm": 0.5}
     assert measures.mean(measures.precision_by_class(table)) == 0.25
     assert measures.recall_by_class(table) == {"cold": 0, "warm": 1}
+
+
+def test_model_that_diverged_has_no_calibration_error():
+    nan = float("nan")
+    assert math.isnan(measures.expected_calibration_error(answers(("cold", "cold", [nan, nan]))))

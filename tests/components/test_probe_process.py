@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +90,15 @@ def test_last_words_of_a_process_are_told(job, tmp_path):
         "The process ended with code 1 while it loaded the model: RuntimeError: TF Serving ended "
         "with code 7"
     )
+
+
+def test_what_lies_in_the_current_folder_is_not_run(job, tmp_path, monkeypatch):
+    for name in ("trainer", "components"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('not this code')")
+    monkeypatch.chdir(tmp_path)
+    probed = probe_process.run(
+        replace(job, server=""), deadline_seconds=60, max_bytes=1e12, log=tmp_path / "log"
+    )
+    assert "not this code" not in (tmp_path / "log").read_text()
+    assert "loaded the model" in probed.death

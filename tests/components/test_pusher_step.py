@@ -105,3 +105,39 @@ def test_latest_versions_are_kept_and_each_push_has_a_version_of_its_own(push, b
     found = blessed.read(str(pointer))
     assert found
     assert found.version == versions[-1]
+
+
+def test_full_disk_ends_the_step_before_anything_is_served(push, base, pointer, monkeypatch):
+    from components import pusher_step
+
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pusher_step.io_utils, "copy_dir", full)
+    with pytest.raises(OSError, match="No space left"):
+        push()
+    assert not base.exists()
+    assert not pointer.exists()
+
+
+def test_model_is_pushed_though_an_earlier_version_cannot_be_removed(push, base, monkeypatch):
+    def stuck(base, *, keep):
+        raise OSError("busy")
+
+    monkeypatch.setattr(releases, "prune", stuck)
+    assert push().get_int_custom_property("pushed") == 1
+    assert len(releases.versions(base)) == 1
+
+
+def test_verdicts_may_lie_in_a_bucket(push, base, tmp_path, monkeypatch):
+    from components import pusher_step
+
+    read = pusher_step.io_utils.read_string_file
+    asked = []
+    monkeypatch.setattr(
+        pusher_step.io_utils,
+        "read_string_file",
+        lambda uri: (asked.append(uri.rpartition("/")[2]), read(uri))[1],
+    )
+    push()
+    assert sorted(asked) == ["evaluation.json", "serving.json", "verdict.json"]

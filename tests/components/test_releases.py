@@ -85,6 +85,8 @@ def test_versions_are_numbers_with_a_model_in_the_order_of_numbers(base):
     (base / "10").mkdir()
     (base / "10" / "saved_model.pb").touch()
     (base / "11").mkdir()
+    (base / "012").mkdir()
+    (base / "012" / "saved_model.pb").touch()
     (base / "latest").mkdir()
     assert releases.versions(base) == [1, 2, 3, 10]
 
@@ -108,6 +110,7 @@ def test_as_many_withdrawn_versions_are_kept_as_served_ones(base):
         releases.withdraw(base, version)
     assert releases.prune(str(base), keep=1) == [1]
     assert (releases.versions(base), releases.withdrawn(base)) == ([3], [2])
+    assert [releases.was_withdrawn(base, version) for version in (1, 2, 3)] == [True, True, False]
 
 
 def test_what_a_killed_push_left_is_swept_away(base):

@@ -157,6 +157,7 @@ def material(tmp_path_factory) -> Material:
         in_training=in_training,
         photo_count=32,
         parity_count=32,
+        max_pixels=100_000_000,
     )
 
 
@@ -394,3 +395,30 @@ def test_tf_serving_on_the_path_answers_the_same_checks(
     # Nothing is left behind.
     told = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(Path(plain_model).parent) not in told
+
+
+def test_blessed_model_that_cannot_be_measured_again_is_no_reason_to_pass(
+    plain_model, plain_examined, examine
+):
+    quick = {batch: {"p50_ms": 1e-9} for batch in ("1", "8", "32")}
+    blessed = opponent("nowhere", plain_examined, latency=quick)
+    found = failed(examine(plain_model, opponent=blessed))
+    assert list(found) == ["comparison"]
+    assert "a process with the blessed model did not come to its end" in found["comparison"]
+
+
+def test_large_photo_is_no_larger_than_a_model_takes(material, tmp_path):
+    files = [str(Path(material.photos[0]).parents[1] / "examples.gz")]
+    gathered = probe_material.gather(
+        tmp_path,
+        judged=files,
+        evaluation=files,
+        in_training={},
+        photo_count=1,
+        parity_count=0,
+        max_pixels=1_000_000,
+    )
+    with Image.open(gathered.large) as image:
+        assert 900_000 < image.width * image.height <= 1_000_000
+    with Image.open(material.large) as image:
+        assert image.size == (4000, 3000)

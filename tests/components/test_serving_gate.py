@@ -93,6 +93,7 @@ def judge(made, tmp_path):
             examples=examples,
             settings=ServingGateSettings(**settings).model_dump_json(),
             judged_split="test",
+            max_pixels=100_000_000,
             code="code",
         )
         return blessing

@@ -140,7 +140,7 @@ def test_nothing_there_and_an_unknown_scheme_are_told(memory):
     memory({})
     with pytest.raises(DataError, match="memory://b/none does not exist"):
         inputs.find("memory://b/none")
-    with pytest.raises(DataError, match=r"--data moon://b/none cannot be read: .*moon"):
+    with pytest.raises(DataError, match=r"^moon://b/none cannot be read: .*moon"):
         inputs.find("moon://b/none")
 
 

@@ -29,7 +29,7 @@ def publish(work_dir, version, *, name="m", forced=""):
     return base
 
 
-def keep_summary(work_dir, run_id, status, *, version=None, evaluator="ran"):
+def keep_summary(work_dir, run_id, status, *, version=None, evaluator="ran", serving_gate="cached"):
     folder = work_dir.runs / run_id
     folder.mkdir(parents=True)
     summary = {
@@ -37,7 +37,10 @@ def keep_summary(work_dir, run_id, status, *, version=None, evaluator="ran"):
         "status": status,
         "started": "2026-11-23T13:00:00+01:00",
         "config": {"push": {"model_name": "m"}},
-        "steps": [{"name": "Evaluator", "state": evaluator, "seconds": 1.0}],
+        "steps": [
+            {"name": "Evaluator", "state": evaluator, "seconds": 1.0},
+            {"name": "ServingGate", "state": serving_gate, "seconds": 1.0},
+        ],
         "evaluation": METRICS if status == "pushed" else {**METRICS, "accuracy": 0.7},
         "gates": [
             {"sentence": "The base has pretrained weights.", "passed": True},
@@ -126,3 +129,20 @@ def test_table_shows_each_model_on_a_line(work_dir):
 def test_folder_that_is_no_work_directory_is_refused(work_dir):
     with pytest.raises(WorkDirError, match="holds no runs"):
         model_table.entries(WorkDir(work_dir.root / "typo"))
+
+
+def test_reason_is_shown_as_it_was_written(work_dir):
+    publish(work_dir, NOON, forced="[hotfix] see [/JIRA-1]")
+    rows = model_table.lines(model_table.entries(work_dir), width=160)
+    assert rows[-1].endswith("forced: [hotfix] see [/JIRA-1]")
+
+
+def test_version_that_is_no_time_has_no_date(work_dir):
+    publish(work_dir, 20_240_101_123_000)
+    [entry] = model_table.entries(work_dir)
+    assert (entry.version, entry.made) == (20_240_101_123_000, "")
+
+
+def test_model_that_only_the_serving_gate_judged_anew_is_told(work_dir):
+    keep_summary(work_dir, "1", "not_servable", evaluator="cached", serving_gate="ran")
+    assert [entry.state for entry in model_table.entries(work_dir)] == ["refused"]

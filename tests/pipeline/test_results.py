@@ -226,3 +226,31 @@ def test_what_a_killed_push_left_is_swept_away_and_withdrawn_versions_stay(resul
     results.sweep(work_dir)
     assert sorted(path.name for path in base.iterdir()) == [".withdrawn"]
     assert releases.withdrawn(base) == [1]
+
+
+def test_versions_that_made_room_are_not_pushed_again(push, work_dir):
+    for model in "abcdef":
+        folder = push(model)
+        (folder / "saved_model.pb").touch()
+        releases.prune(str(folder.parent), keep=2)
+    assert [push("f").name for _ in range(3)] == ["6", "6", "6"]
+
+
+def test_withdrawn_version_that_made_room_does_not_come_back_either(push, work_dir):
+    base = work_dir.serving / "m"
+    for model in "abc":
+        (push(model) / "saved_model.pb").touch()
+    for version in (3, 2):
+        releases.withdraw(base, version)
+    releases.prune(str(base), keep=1)
+    assert releases.withdrawn(base) == [3]
+    assert push("b").name == "2"
+
+
+def test_refusal_of_the_serving_gate_is_forgotten_and_a_blessing_is_kept(results, work_dir):
+    folders = work_dir.artifacts / "ServingGate" / "blessing"
+    for number, mark in (("1", "INFRA_NOT_BLESSED"), ("2", "INFRA_BLESSED")):
+        (folders / number).mkdir(parents=True)
+        (folders / number / mark).touch()
+    results.forget_refusals(work_dir)
+    assert [folder.name for folder in folders.iterdir()] == ["2"]
