@@ -73,7 +73,7 @@ def by_slice(
     """
     judged = [each for each in slices if each.images >= min_images]
     few = [f"{each.name} ({each.images})" for each in slices if each.images < min_images]
-    note = f" Of fewer than {min_images} images, and not judged: {_listed(few)}." if few else ""
+    note = f" With fewer than {min_images} images, too few to judge: {_listed(few)}." if few else ""
     return [
         _slices(metric, what, judged, bound, note=note) for metric, bound in bounds.bounds().items()
     ]

@@ -78,7 +78,7 @@ def test_slices_that_fail_are_named_the_worst_first():
 def test_slice_of_few_images_is_told_of_and_refuses_nothing():
     [gate] = by_class(("cats", 500, 0.98), ("dogs", 29, 0.0))
     assert gate.passed
-    assert gate.sentence.endswith("Of fewer than 30 images, and not judged: dogs (29).")
+    assert gate.sentence.endswith("With fewer than 30 images, too few to judge: dogs (29).")
 
 
 def test_slice_of_just_enough_images_is_judged():
