@@ -53,7 +53,7 @@ def _of_huge_image(encoded: bytes) -> Header:
     Each format's own reader knows no limit, but for GIF's.
     """
     if encoded.startswith(b"GIF"):
-        return "GIF", *gif.extent(encoded)
+        return "GIF", *gif.size(encoded)
     prefix = encoded[:_PREFIX_BYTES]
     for kind in Image.ID:
         factory, accepts = Image.OPEN[kind]
@@ -68,7 +68,7 @@ def _by_hand(encoded: bytes) -> Header | None:
         if encoded.startswith(_PNG) and encoded[12:16] == b"IHDR":
             return "PNG", *struct.unpack_from(">II", encoded, 16)
         if encoded.startswith(b"GIF8"):
-            return "GIF", *gif.extent(encoded)
+            return "GIF", *gif.size(encoded)
         if encoded.startswith(b"BM"):
             width, height = struct.unpack_from("<ii", encoded, 18)
             return "BMP", abs(width), abs(height)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from components import gif, headers
+from components import headers
 from components.quarantine import Rejected
 from components.settings import IngestionSettings
 from trainer import images
@@ -53,11 +53,6 @@ def inspect(encoded: bytes, limits: IngestionSettings) -> Inspected | Rejected:
     refused = _beyond_limits(width, height, limits)
     if refused:
         return refused
-    if kind == "GIF" and (pixels := _frame_pixels(encoded)) > limits.max_pixels:
-        return Rejected(
-            "too_many_pixels",
-            f"all frames together take {pixels} pixels, more than {limits.max_pixels}",
-        )
     return _decoded(encoded, kind)
 
 
@@ -73,19 +68,6 @@ def _beyond_limits(width: int, height: int, limits: IngestionSettings) -> Reject
             "extreme_aspect", f"{size} is more than {limits.max_aspect:g} times as long as wide"
         )
     return None
-
-
-def _frame_pixels(encoded: bytes) -> int:
-    """Pixels that TensorFlow makes room for: every frame, and the largest width and height.
-
-    It unpacks all frames to give the first, and takes no notice of the screen's size: a file
-    of 600 KB with a second frame of 30000x30000 takes five gigabytes.
-    """
-    sizes = list(gif.frame_sizes(encoded))
-    if not sizes:
-        return 0
-    widths, heights = zip(*sizes, strict=True)
-    return max(sum(width * height for width, height in sizes), max(widths) * max(heights))
 
 
 def _decoded(encoded: bytes, kind: str) -> Inspected | Rejected:

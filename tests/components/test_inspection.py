@@ -159,18 +159,13 @@ def test_image_of_just_the_largest_size_is_accepted():
         gif((65535, 65535), screen=(65535, 65535)),
         png_claiming(60_000, 60_000),
         png_claiming(2_000, 501),
-        # TensorFlow unpacks every frame, however small the screen and the first one are.
-        gif((10, 10), (2000, 501)),
-        gif((10, 10), (65535, 1), (1, 65535)),
-        gif(*[(100, 100)] * 101),
+        gif((2000, 501), (10, 10)),
     ],
     ids=[
         "GIF claiming 4.3 gigapixels",
         "PNG claiming 3.6 gigapixels",
         "PNG a little too large",
-        "GIF with a large second frame",
-        "GIF with a wide and a high frame",
-        "GIF with many frames",
+        "GIF with a large first frame",
     ],
 )
 def test_decompression_bomb_is_rejected_by_its_headers(content):
@@ -198,9 +193,12 @@ def test_the_limit_on_pixels_is_ours_and_not_that_of_pillow(content, code):
     assert reason(content, max_pixels=20_000 * 20_000) == code
 
 
-def test_gif_of_just_enough_frames_is_not_too_large():
-    outcome = inspect(gif(*[(100, 100)] * 100))
-    assert isinstance(outcome, Inspected) or outcome.reason == "undecodable"
+def test_frames_behind_the_first_take_no_room():
+    frames = [Image.new("RGB", (40, 30), (number, 0, 0)) for number in range(100)]
+    content = encoded("GIF", save_all=True, append_images=frames)
+    outcome = inspect(content, max_pixels=40 * 30)
+    assert isinstance(outcome, Inspected)
+    assert (outcome.height, outcome.width) == (30, 40)
 
 
 def damaged(content, rng):
