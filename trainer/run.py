@@ -14,6 +14,7 @@ from trainer import (
     feature_set,
     features,
     frozen_base,
+    images,
     model,
     network,
     precision,
@@ -127,11 +128,15 @@ def matching(patterns: Sequence[str]) -> list[str]:
 
 
 def _pictures(job: training.Job) -> list[bytes]:
-    """A few real images as files, to warm a server up with."""
+    """A few real images as JPEG files of the model's size, to warm a server up with.
+
+    Not the files themselves: forty photos of a camera would take more than the model.
+    """
+    size, examples = job.settings.image.size, job.examples
     if job.features:
-        return feature_set.read(job.features).pictures()
-    examples = job.examples
-    found = dataset.read(examples.eval_files, size=job.settings.image.size, labels=examples.labels)
-    pixels, _, _ = next(iter(found.take(1)))
-    count = min(len(pixels), max(WARMUP_BATCH_SIZES))
-    return [tf.io.encode_jpeg(one).numpy() for one in pixels[:count]]
+        found = feature_set.read(job.features).pictures()
+        pixels = images.pixels_from_bytes(tf.constant(found), size)
+    else:
+        decoded = dataset.read(examples.eval_files, size=size, labels=examples.labels)
+        pixels, _, _ = next(iter(decoded.take(1)))
+    return [tf.io.encode_jpeg(one).numpy() for one in pixels[: max(WARMUP_BATCH_SIZES)]]
