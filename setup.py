@@ -36,6 +36,7 @@ RUNTIME = [
 DEVELOPMENT = [
     "hypothesis>=6.120",
     "import-linter>=2.1",
+    "jsonschema>=4.23",
     "pyright[nodejs]>=1.1.390",
     "pytest>=8.3",
     "pytest-timeout>=2.3",

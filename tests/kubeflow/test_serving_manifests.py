@@ -1,72 +1,16 @@
 """What production reads: every key and flag is one that its reader knows."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 SERVING = Path(__file__).parents[2] / "kubeflow" / "serving"
-
-# A part of the Compose specification's schema: what a file of ours may use, with its type.
-# `...` stands for any name.
-COMPOSE: Mapping[str, Any] = {
-    "name": str,
-    "services": {
-        ...: {
-            "image": str,
-            "environment": {...: str},
-            "command": [str],
-            "ports": [str],
-            "volumes": [{"type": str, "source": str, "target": str, "read_only": bool}],
-            "healthcheck": {
-                "test": [str],
-                "interval": str,
-                "timeout": str,
-                "retries": int,
-                "start_period": str,
-            },
-            "deploy": {"resources": {"limits": {"cpus": str, "memory": str}}},
-            "read_only": bool,
-            "tmpfs": [str],
-            "cap_drop": [str],
-            "security_opt": [str],
-            "stop_grace_period": str,
-            "restart": str,
-        }
-    },
-}
-
-_QUANTITIES = {"cpu": str, "memory": str, "nvidia.com/gpu": str}
-
-# A part of the openAPIV3Schema of KServe's InferenceService, v1beta1.
-INFERENCE_SERVICE: Mapping[str, Any] = {
-    "apiVersion": str,
-    "kind": str,
-    "metadata": {"name": str, "namespace": str, "annotations": {...: str}, "labels": {...: str}},
-    "spec": {
-        "predictor": {
-            "minReplicas": int,
-            "maxReplicas": int,
-            "scaleMetric": str,
-            "scaleTarget": int,
-            "containerConcurrency": int,
-            "timeout": int,
-            "serviceAccountName": str,
-            "model": {
-                "modelFormat": {"name": str, "version": str},
-                "runtime": str,
-                "protocolVersion": str,
-                "runtimeVersion": str,
-                "storageUri": str,
-                "args": [str],
-                "resources": {"requests": _QUANTITIES, "limits": _QUANTITIES},
-            },
-        }
-    },
-}
+SCHEMAS = Path(__file__).with_name("schemas")
+COMPOSE, INFERENCE_SERVICE = "compose-spec.json", "inference-service.json"
 
 # Of TF Serving's main.cc.
 TF_SERVING_FLAGS = {
@@ -83,23 +27,6 @@ BATCHING_FIELDS = {
 }
 
 
-def problems(value: Any, schema: Any, where: str = "") -> Iterator[str]:
-    """What of a document its schema does not know."""
-    expected = schema if isinstance(schema, type) else type(schema)
-    if type(value) is not expected:
-        yield f"{where} is no {expected.__name__}: {value!r}"
-    elif isinstance(schema, list):
-        for place, item in enumerate(value):
-            yield from problems(item, schema[0], f"{where}[{place}]")
-    elif isinstance(schema, dict):
-        for key, inner in value.items():
-            known = schema.get(key, schema.get(...))
-            if known is None:
-                yield f"{where}.{key} is not known"
-            else:
-                yield from problems(inner, known, f"{where}.{key}")
-
-
 @pytest.fixture
 def compose():
     return yaml.safe_load((SERVING / "compose.yaml").read_text())
@@ -110,28 +37,66 @@ def inference_service():
     return yaml.safe_load((SERVING / "inference-service.yaml").read_text())
 
 
-def test_compose_file_fits_its_schema(compose):
-    assert list(problems(compose, COMPOSE)) == []
+def problems(manifest, schema):
+    """The places in a manifest that a schema refuses, each with its keyword."""
+    rules = json.loads((SCHEMAS / schema).read_text())
+    errors = Draft202012Validator(rules).iter_errors(manifest)
+    return {(error.json_path, error.validator) for error in errors}
 
 
-def test_inference_service_fits_its_schema(inference_service):
-    assert list(problems(inference_service, INFERENCE_SERVICE)) == []
+def test_compose_file_fits_the_compose_specification(compose):
+    assert problems(compose, COMPOSE) == set()
+
+
+def test_compose_specification_notices_misspelt_keys_and_wrong_types(compose):
+    service = compose["services"]["serving"]
+    compose["service"] = {}
+    service["restarts"] = "always"
+    service["image"] = 2
+    service["cap_drop"] = ["ALL", "ALL"]
+    service["volumes"][0]["type"] = "bnid"
+    service["deploy"]["resources"]["limits"]["memory"] = 4
+    where = "$.services.serving"
+    assert problems(compose, COMPOSE) == {
+        ("$", "additionalProperties"),
+        (where, "unevaluatedProperties"),
+        (f"{where}.cap_drop", "uniqueItems"),
+        (f"{where}.image", "type"),
+        (f"{where}.volumes[0]", "oneOf"),
+        (f"{where}.deploy.resources.limits.memory", "type"),
+    }
+
+
+def test_inference_service_fits_kserves_types(inference_service):
+    assert problems(inference_service, INFERENCE_SERVICE) == set()
     assert inference_service["apiVersion"] == "serving.kserve.io/v1beta1"
     assert inference_service["kind"] == "InferenceService"
     # A resource's name: RFC 1123.
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", inference_service["metadata"]["name"])
 
 
-def test_misspelt_key_and_wrong_type_are_noticed(inference_service):
+def test_kserves_types_notice_misspelt_keys_and_wrong_types(inference_service):
     predictor = inference_service["spec"]["predictor"]
     predictor["minReplica"] = 1
     predictor["timeout"] = "60"
     predictor["model"]["args"] = "--enable_batching"
-    assert list(problems(inference_service, INFERENCE_SERVICE)) == [
-        ".spec.predictor.timeout is no int: '60'",
-        ".spec.predictor.model.args is no list: '--enable_batching'",
-        ".spec.predictor.minReplica is not known",
-    ]
+    predictor["model"]["resources"]["limit"] = {}
+    predictor["model"]["modelFormat"]["version"] = 2
+    where = "$.spec.predictor"
+    assert problems(inference_service, INFERENCE_SERVICE) == {
+        (where, "additionalProperties"),
+        (f"{where}.timeout", "type"),
+        (f"{where}.model.args", "type"),
+        (f"{where}.model.resources", "additionalProperties"),
+        (f"{where}.model.modelFormat.version", "type"),
+    }
+
+
+def test_kserves_types_notice_what_is_missing(inference_service):
+    del inference_service["spec"]["predictor"]["model"]["modelFormat"]
+    assert problems(inference_service, INFERENCE_SERVICE) == {
+        ("$.spec.predictor.model", "required")
+    }
 
 
 def test_flags_are_tf_servings(compose, inference_service):
