@@ -1,22 +1,17 @@
 """`frostline models`: what was pushed and what was not, and why."""
 
-import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from components import releases
-from pipeline.summary import FILE
+from pipeline import tables
+from pipeline.run_summaries import PastRun, past_runs
 from pipeline.workdir import WorkDir
-from trainer.errors import WorkDirError
 
 State = Literal["served", "kept", "withdrawn", "removed", "refused"]
 _METRICS = ("accuracy", "log_loss", "expected_calibration_error")
@@ -53,26 +48,20 @@ def entries(place: WorkDir) -> list[Entry]:
     Raises:
       WorkDirError: it is none.
     """
-    if not place.root.is_dir():
-        raise WorkDirError(f"--work-dir {place.root} holds no runs: `frostline run` makes it")
-    summaries = _summaries(place)
-    pushed_by = {
-        (summary["config"]["push"]["model_name"], int(summary["pushed"]["version"])): summary
-        for summary in summaries
-        if summary["status"] == "pushed" and summary["pushed"]
-    }
-    refused = (summary for summary in summaries if _was_refused(summary))
+    runs = past_runs(place)
+    # The latest come first: of several that name a version, the first one pushed it.
+    pushed_by = {key: run for run in runs if (key := _pushed_as(run))}
     found = [
         *_on_disk(place, pushed_by),
         *_gone(place, pushed_by),
-        *(_refused(summary) for summary in refused),
+        *(_refused(run) for run in runs if _was_refused(run)),
     ]
     return sorted(found, key=lambda entry: entry.made, reverse=True)
 
 
 def lines(found: Sequence[Entry], *, width: int) -> list[str]:
     """A table, and below it why models were refused or forced."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = tables.table()
     for name in ("model", "version", "made (UTC)", "state"):
         table.add_column(name, no_wrap=True)
     for name in ("accuracy", "log loss", "ECE"):
@@ -85,67 +74,61 @@ def lines(found: Sequence[Entry], *, width: int) -> list[str]:
         table.add_row(
             entry.name, version, made, entry.state, *metrics, escape("\n".join(entry.why))
         )
-    stream = io.StringIO()
-    Console(file=stream, width=width, color_system=None).print(table)
-    return [line.rstrip() for line in stream.getvalue().splitlines() if line.strip()]
+    return tables.lines(table, width=width)
 
 
-def _summaries(place: WorkDir) -> list[Mapping[str, Any]]:
-    """Of all runs, the latest first: of several that name a version the first one pushed it."""
-    files = sorted(place.runs.glob(f"*/{FILE}"), reverse=True)
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+def _pushed_as(run: PastRun) -> tuple[str, int] | None:
+    """The name and the version under which a run's model is served."""
+    name, version = _name(run), run.text("pushed", "version") or ""
+    return (name, int(version)) if run.status == "pushed" and version.isdecimal() else None
 
 
-def _on_disk(
-    place: WorkDir, pushed_by: Mapping[tuple[str, int], Mapping[str, Any]]
-) -> Iterator[Entry]:
+def _on_disk(place: WorkDir, pushed_by: Mapping[tuple[str, int], PastRun]) -> Iterator[Entry]:
     for base in place.serving.glob("*"):
         versions = releases.versions(base)
         for version in versions:
             state = "served" if version == versions[-1] else "kept"
-            summary = pushed_by.get((base.name, version))
-            yield _pushed(base / str(version), base.name, state, summary)
+            run = pushed_by.get((base.name, version))
+            yield _pushed(base / str(version), base.name, state, run)
         for version in releases.withdrawn(base):
-            summary = pushed_by.get((base.name, version))
+            run = pushed_by.get((base.name, version))
             folder = base / releases.WITHDRAWN / str(version)
-            yield _pushed(folder, base.name, "withdrawn", summary)
+            yield _pushed(folder, base.name, "withdrawn", run)
 
 
-def _gone(
-    place: WorkDir, pushed_by: Mapping[tuple[str, int], Mapping[str, Any]]
-) -> Iterator[Entry]:
-    for (name, version), summary in pushed_by.items():
+def _gone(place: WorkDir, pushed_by: Mapping[tuple[str, int], PastRun]) -> Iterator[Entry]:
+    for (name, version), run in pushed_by.items():
         base = place.serving / name
         if version not in {*releases.versions(base), *releases.withdrawn(base)}:
-            yield Entry(
-                name, version, summary["run_id"], _made(version), "removed", _metrics(summary), ()
-            )
+            yield Entry(name, version, run.run_id, _made(version), "removed", _metrics(run), ())
 
 
-def _pushed(folder: Path, name: str, state: State, summary: Mapping[str, Any] | None) -> Entry:
+def _pushed(folder: Path, name: str, state: State, run: PastRun | None) -> Entry:
     card = releases.card(folder)
-    metrics = card.metrics.get("", {}) if card else _metrics(summary) if summary else {}
+    metrics = card.metrics.get("", {}) if card else _metrics(run) if run else {}
     why = [f"forced: {card.forced}"] if card and card.forced else []
-    run = summary["run_id"] if summary else None
     version = int(folder.name)
-    return Entry(name, version, run, _made(version), state, metrics, why)
+    return Entry(name, version, run and run.run_id, _made(version), state, metrics, why)
 
 
-def _was_refused(summary: Mapping[str, Any]) -> bool:
+def _was_refused(run: PastRun) -> bool:
     """Whether a run judged a model anew and did not push it."""
-    ran = {step["name"] for step in summary["steps"] if step["state"] == "ran"}
-    return summary["status"] in _REFUSED and not ran.isdisjoint(_GATES)
+    ran = {step.get("name") for step in run.rows("steps") if step.get("state") == "ran"}
+    return run.status in _REFUSED and not ran.isdisjoint(_GATES)
 
 
-def _refused(summary: Mapping[str, Any]) -> Entry:
-    why = [gate["sentence"] for gate in summary["gates"] if not gate["passed"]]
-    name = summary["config"]["push"]["model_name"]
-    made = datetime.fromisoformat(summary["started"]).astimezone(UTC).isoformat()
-    return Entry(name, None, summary["run_id"], made, "refused", _metrics(summary), why)
+def _refused(run: PastRun) -> Entry:
+    why = [str(gate.get("sentence")) for gate in run.rows("gates") if not gate.get("passed")]
+    return Entry(_name(run), None, run.run_id, run.started or "", "refused", _metrics(run), why)
 
 
-def _metrics(summary: Mapping[str, Any]) -> Mapping[str, float]:
-    return summary["evaluation"] or {}
+def _name(run: PastRun) -> str:
+    return run.text("config", "push", "model_name") or ""
+
+
+def _metrics(run: PastRun) -> Mapping[str, float]:
+    values = ((name, run.number("evaluation", name)) for name in run.table("evaluation"))
+    return {name: value for name, value in values if value is not None}
 
 
 def _made(version: int) -> str:

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ class PastRun:
         """The text at a path."""
         found = self._at(path)
         return found if isinstance(found, str) else None
+
+    @property
+    def started(self) -> str | None:
+        """When it began, in UTC."""
+        try:
+            told = self.text("started")
+            return datetime.fromisoformat(told).astimezone(UTC).isoformat() if told else None
+        except (ValueError, OverflowError):
+            return None
 
     def _at(self, path: Sequence[str]) -> Any:
         found: Any = self.summary

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain
 
 from pipeline.board import duration
@@ -78,7 +77,7 @@ def _entry(run: PastRun, before: PastRun | None) -> Entry:
     return Entry(
         run=run.run_id,
         status=run.status,
-        started=_utc(run.text("started")),
+        started=run.started,
         seconds=run.number("seconds"),
         data=run.text("data", "path"),
         images=None if images is None else int(images),
@@ -91,13 +90,6 @@ def _entry(run: PastRun, before: PastRun | None) -> Entry:
         version=run.text("pushed", "version"),
         verdict=list(_verdict(run)),
     )
-
-
-def _utc(text: str | None) -> str | None:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC).isoformat() if text else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _changed(before: PastRun, run: PastRun) -> list[Change]:

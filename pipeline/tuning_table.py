@@ -1,12 +1,9 @@
 """The trials of a search as a person reads them: a table, and the best as words to run with."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from pipeline import tables
 
 _SHOWN = 20
 
@@ -38,7 +35,7 @@ def lines(tuning: Mapping[str, Any], *, width: int) -> list[str]:
     """
     trials: Sequence[Mapping[str, Any]] = tuning["trials"]
     names = [name for name in trials[0]["values"] if len({_of(each, name) for each in trials}) > 1]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = tables.table()
     for name in ("rank", "trial", *(name.partition(".")[2] for name in names)):
         table.add_column(name, justify="right")
     for name in ("val_loss", "val_accuracy", "seconds"):
@@ -51,9 +48,7 @@ def lines(tuning: Mapping[str, Any], *, width: int) -> list[str]:
             f"{each['seconds']:.1f}",
         )
         table.add_row(str(rank), str(each["number"]), *values, *measured)
-    stream = io.StringIO()
-    Console(file=stream, width=width, color_system=None).print(table)
-    return [line.rstrip() for line in stream.getvalue().splitlines() if line.strip()]
+    return tables.lines(table, width=width)
 
 
 def _of(trial: Mapping[str, Any], name: str) -> Any:

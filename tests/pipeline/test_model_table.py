@@ -146,3 +146,10 @@ def test_version_that_is_no_time_has_no_date(work_dir):
 def test_model_that_only_the_serving_gate_judged_anew_is_told(work_dir):
     keep_summary(work_dir, "1", "not_servable", evaluator="cached", serving_gate="ran")
     assert [entry.state for entry in model_table.entries(work_dir)] == ["refused"]
+
+
+def test_broken_summary_stops_no_listing(work_dir):
+    publish(work_dir, NOON)
+    (work_dir.runs / "1").mkdir(parents=True)
+    (work_dir.runs / "1" / "summary.json").write_text("{")
+    assert states(work_dir) == [(NOON, "served")]
