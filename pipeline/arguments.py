@@ -1,12 +1,21 @@
 """What the command `frostline` takes: its commands, options and help."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from components import spans, storage
 from pipeline import overview_arguments
 from pipeline.bulk import arguments as bulk_arguments
-from pipeline.commands import Commands, add_command, add_config_options, add_weights
+from pipeline.commands import (
+    Commands,
+    add_command,
+    add_config_options,
+    add_json,
+    add_weights,
+    add_work_dir,
+    positive,
+)
 from pipeline.presets import SAMPLE
 from pipeline.serving import arguments as serve_arguments
 
@@ -77,7 +86,7 @@ def _add_run(commands: Commands) -> None:
     run.set_defaults(json=False)
     run.add_argument(
         "--force-bless",
-        type=_why_blessed,
+        type=_reason("the model is pushed as it is"),
         metavar="REASON",
         help="push a model that failed the Evaluator's checks; the reason is kept with the model. "
         "It overrules neither the serving gate nor an untrained base",
@@ -89,7 +98,7 @@ def _add_tune(commands: Commands) -> None:
     summary = "search for better settings of the head on frozen features, and train nothing else"
     tune = add_command(commands, "tune", summary, epilog=_TUNE_EPILOG)
     tune.set_defaults(force_bless=None)
-    tune.add_argument("--trials", type=_positive, metavar="N", help="as --set tune.trials=N")
+    tune.add_argument("--trials", type=positive, metavar="N", help="as --set tune.trials=N")
     tune.add_argument("--json", action="store_true", help="print summary.json and nothing else")
     _add_run_options(tune)
 
@@ -113,7 +122,7 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--accept-data",
-        type=_reason,
+        type=_reason("the data are accepted as they are"),
         metavar="REASON",
         help="go on although the data gate refuses the data; the reason is kept with the run, and "
         "later data are compared with these",
@@ -142,7 +151,7 @@ def _add_data(commands: Commands) -> None:
         help="draw a contact sheet: files set aside, look-alikes across splits, the darkest, "
         "blurriest, smallest and longest images",
     )
-    data.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    add_json(data)
     add_config_options(data)
 
 
@@ -168,7 +177,7 @@ def _add_schema(commands: Commands) -> None:
     ):
         parser = add_command(actions, name, summary)
         parser.set_defaults(command=f"schema {name}")
-        parser.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
+        add_work_dir(parser)
         if name == "freeze":
             parser.add_argument(
                 "--output", type=Path, metavar="FILE", help="default: DIR/schema/schema.pbtxt"
@@ -197,11 +206,11 @@ def _add_predict(commands: Commands) -> None:
         help="write here, at once at the end; a run that was interrupted is gone on with",
     )
     predict.add_argument(
-        "--batch-size", type=_positive, default=32, metavar="N", help="images at once; default: 32"
+        "--batch-size", type=positive, default=32, metavar="N", help="images at once; default: 32"
     )
     predict.add_argument(
         "--concurrency",
-        type=_positive,
+        type=positive,
         default=1,
         metavar="N",
         help="batches that are sent to a URL at once; default: 1",
@@ -211,17 +220,17 @@ def _add_predict(commands: Commands) -> None:
 def _add_models(commands: Commands) -> None:
     summary = "list the models of a work directory: served, kept, withdrawn or refused, and why"
     models = add_command(commands, "models", summary)
-    models.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
-    models.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    add_work_dir(models)
+    add_json(models)
 
 
 def _add_rollback(commands: Commands) -> None:
     summary = "serve an earlier version again; the later ones are put aside, not deleted"
     rollback = add_command(commands, "rollback", summary)
-    rollback.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
+    add_work_dir(rollback)
     rollback.add_argument(
         "--to",
-        type=_positive,
+        type=positive,
         metavar="VERSION",
         help="the version to serve, an earlier or a withdrawn one; default: the one before the "
         "one that is served",
@@ -234,10 +243,10 @@ def _add_rollback(commands: Commands) -> None:
 def _add_gc(commands: Commands) -> None:
     summary = "remove artifacts, features and caches that no recent run uses; never what is served"
     gc = add_command(commands, "gc", summary)
-    gc.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
+    add_work_dir(gc)
     gc.add_argument(
         "--keep-runs",
-        type=_positive,
+        type=positive,
         default=3,
         metavar="N",
         help="keep what the latest N runs use, and the run that pushed last; default: 3",
@@ -253,16 +262,15 @@ def _data(text: str) -> str:
     return storage.plain(text)
 
 
-def _reason(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("should say why the data are accepted as they are")
-    return text.strip()
+def _reason(what: str) -> Callable[[str], str]:
+    """The type of an argument that says why something is done."""
 
+    def reason(text: str) -> str:
+        if not text.strip():
+            raise argparse.ArgumentTypeError(f"should say why {what}")
+        return text.strip()
 
-def _why_blessed(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("should say why the model is pushed as it is")
-    return text.strip()
+    return reason
 
 
 def _span(text: str) -> str:
@@ -275,10 +283,3 @@ def _png(text: str) -> Path:
     if not text.lower().endswith(".png"):
         raise argparse.ArgumentTypeError(f"should be a file that ends in .png: {text}")
     return Path(text)
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"should be a whole number from 1: {text}")
-    return number

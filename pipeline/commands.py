@@ -57,3 +57,21 @@ def add_preset(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> N
         default=DEFAULT,
         help="default: what measures best; course: the course's recipe; sample: small and quick",
     )
+
+
+def add_work_dir(parser: argparse.ArgumentParser) -> None:
+    """Add the work directory of runs, which has to be named."""
+    parser.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add --json, as all listings have it."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1, as an argument's type."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"should be a whole number from 1: {text}")
+    return number

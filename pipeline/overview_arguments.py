@@ -1,9 +1,16 @@
 """What the commands take that look at runs and at this machine, and the one to begin with."""
 
-import argparse
 from pathlib import Path
 
-from pipeline.commands import Commands, add_command, add_config_options, add_preset, add_weights
+from pipeline.commands import (
+    Commands,
+    add_command,
+    add_config_options,
+    add_json,
+    add_preset,
+    add_weights,
+    add_work_dir,
+)
 
 _RUNS_EPILOG = """\
 The latest run comes first. Under each are its preset, its data, the settings that are not as in
@@ -52,13 +59,13 @@ def add(commands: Commands) -> None:
 def _add_runs(commands: Commands) -> None:
     summary = "list the runs of a work directory: data, changed settings, metrics and verdict"
     runs = add_command(commands, "runs", summary, epilog=_RUNS_EPILOG)
-    _add_work_dir(runs)
-    _add_json(runs)
+    add_work_dir(runs)
+    add_json(runs)
 
 
 def _add_open(commands: Commands) -> None:
     report = add_command(commands, "open", "open the report of the latest run in a browser")
-    _add_work_dir(report)
+    add_work_dir(report)
     report.add_argument("--print", action="store_true", help="print its path, and open nothing")
 
 
@@ -68,8 +75,8 @@ def _add_compare(commands: Commands) -> None:
     what = "a run's id as `frostline runs` lists it, its beginning, or latest"
     compare.add_argument("a", metavar="A", help=what)
     compare.add_argument("b", metavar="B", help="the run to compare it with, named likewise")
-    _add_work_dir(compare)
-    _add_json(compare)
+    add_work_dir(compare)
+    add_json(compare)
 
 
 def _add_doctor(commands: Commands) -> None:
@@ -83,17 +90,9 @@ def _add_doctor(commands: Commands) -> None:
         default=Path(),
         help="where a run would keep everything; default: the current folder",
     )
-    _add_json(doctor)
+    add_json(doctor)
     add_weights(doctor)
     add_config_options(doctor)
-
-
-def _add_work_dir(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--work-dir", type=Path, metavar="DIR", required=True)
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
 def _add_init(commands: Commands) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from pipeline.commands import Commands, add_command
+from pipeline.commands import Commands, add_command, positive
 
 NAME = "bulk-predict"
 
@@ -61,7 +61,7 @@ def add(commands: Commands) -> None:
 
 def _add_speed(bulk: argparse.ArgumentParser) -> None:
     bulk.add_argument(
-        "--batch-size", type=_positive, default=32, metavar="N", help="images at once; default: 32"
+        "--batch-size", type=positive, default=32, metavar="N", help="images at once; default: 32"
     )
     bulk.add_argument(
         "--runner",
@@ -69,13 +69,4 @@ def _add_speed(bulk: argparse.ArgumentParser) -> None:
         default="in_process",
         help="multi_processing: a worker process a core, each with the model; default: in_process",
     )
-    bulk.add_argument(
-        "--workers", type=_positive, metavar="N", help="processes; default: all cores"
-    )
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"should be a whole number from 1: {text}")
-    return number
+    bulk.add_argument("--workers", type=positive, metavar="N", help="processes; default: all cores")
