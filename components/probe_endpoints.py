@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from components import model_server
+from components import model_server, serving_container
+from components.probe_job import Job
 from trainer import features
 
 NAME = "model"
@@ -49,13 +50,17 @@ class Endpoint(Protocol):
 
 
 @contextlib.contextmanager
-def opened(model: Path, server: str) -> Iterator[Endpoint]:
-    """Load a model: into TF Serving where there is a program, else into a session."""
-    if not server:
+def opened(job: Job) -> Iterator[Endpoint]:
+    """Load a model: into TF Serving where there is a program or an image, else into a session."""
+    model = Path(job.model)
+    if job.server:
+        with _serving(model, job.server) as server:
+            yield server
+    elif job.image:
+        with _contained(model, image=job.image, name=job.container) as server:
+            yield server
+    else:
         yield Session(model)
-        return
-    with _serving(model, server) as endpoint:
-        yield endpoint
 
 
 class Session:
@@ -130,10 +135,13 @@ def _warm_up(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 class ModelServer:
     """TF Serving, in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], port: int, *, what: str = "TF Serving"
+    ) -> None:
         self.pid = process.pid
         self._process = process
         self._port = port
+        self._what = what
         started = time.perf_counter()
         while not self._is_available():
             time.sleep(_POLL_SECONDS)
@@ -148,7 +156,7 @@ class ModelServer:
 
     def _is_available(self) -> bool:
         if self._process.poll() is not None:
-            raise RuntimeError(f"TF Serving ended with code {self._process.returncode}")
+            raise RuntimeError(f"{self._what} ended with code {self._process.returncode}")
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_LONG_SECONDS)
         with contextlib.closing(connection):
             try:
@@ -173,6 +181,22 @@ def _serving(model: Path, program: str) -> Iterator[ModelServer]:
         yield ModelServer(process, rest_port)
     finally:
         process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def _contained(model: Path, *, image: str, name: str) -> Iterator[ModelServer]:
+    rest_port, _ = _free_ports()
+    words = serving_container.command(
+        image=image, name=name, model=model, model_name=NAME, rest_port=rest_port
+    )
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    try:
+        server = ModelServer(process, rest_port, what=f"`docker run {image}`")
+        server.pid = serving_container.process_of(name)
+        yield server
+    finally:
+        serving_container.remove(name)
         process.wait()
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from components import model_server, serving_container
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -16,7 +18,9 @@ class Job:
     parity: files of the images whose scores are wanted
     large: file of a large photo; empty for none
     malformed: name -> file of bytes that are no image
-    server: TF Serving's program; empty for a TensorFlow session
+    server: TF Serving's program; empty for none
+    image: TF Serving's Docker image, where there is no program; empty for a TensorFlow session
+    container: what its container is called; `components.probe_process` gives the name
     """
 
     model: str
@@ -27,6 +31,15 @@ class Job:
     large: str = ""
     malformed: Mapping[str, str] = field(default_factory=dict)
     server: str = ""
+    image: str = ""
+    container: str = ""
+
+    @property
+    def engine(self) -> str:
+        """Who answers; see `Figures.engine`."""
+        if self.server:
+            return model_server.PROGRAM
+        return f"{serving_container.PROGRAM} {self.image}" if self.image else "session"
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,7 @@ class Latency:
 class Figures:
     """What a probe has measured; None or empty what it did not come to.
 
-    engine: `tensorflow_model_server`, or `session` for a TensorFlow session
+    engine: `tensorflow_model_server`, `docker IMAGE`, or `session` for a TensorFlow session
     load_seconds: from nothing loaded to a model that has replayed its warm-up
     peak_bytes, resident_bytes: of the process that holds the model
     latency: images a request -> milliseconds

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -9,11 +10,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
-from components import probe_job, serving_probe
+from components import probe_job, serving_container, serving_probe
 from components.probe_job import Job, Probed
 
 _TICK_SECONDS = 0.05
@@ -34,6 +35,8 @@ def run(job: Job, *, deadline_seconds: float, max_bytes: float, log: Path) -> Pr
       max_bytes: at how much memory it is stopped.
       log: gets what it writes to standard error.
     """
+    if job.image:
+        job = replace(job, container=f"frostline-serving-gate-{secrets.token_hex(8)}")
     with log.open("wb") as errors, _started(job, errors) as process:
         watched = _Watch(process, deadline_seconds, max_bytes)
         watched.until_done()
@@ -60,6 +63,8 @@ def _started(job: Job, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         _kill(process)
+        if job.container:
+            serving_container.remove(job.container)
         process.stdin.close()
         process.stdout.close()
 

@@ -70,7 +70,7 @@ def examine(
       opponent: the blessed model; None where there is none yet.
       scratch: an empty folder.
     """
-    job = _job(model, material)
+    job = _job(model, material, image=settings.docker_image)
 
     def probe(name: str, job: Job) -> Probed:
         return probe_process.run(
@@ -159,7 +159,8 @@ def _least(records: Sequence[Record]) -> dict[str, Any]:
     return least
 
 
-def _job(model: str, material: Material) -> Job:
+def _job(model: str, material: Material, *, image: str) -> Job:
+    server = model_server.found() or ""
     return Job(
         model=model,
         photos=material.photos,
@@ -168,7 +169,8 @@ def _job(model: str, material: Material) -> Job:
         parity=material.parity,
         large=material.large,
         malformed=material.malformed,
-        server=model_server.found() or "",
+        server=server,
+        image="" if server else image,
     )
 
 

@@ -41,5 +41,8 @@ class ServingGateSettings(Frozen):
     """Of the median of each number of images."""
     max_memory_ratio: Ratio = 2.0
     max_size_ratio: Ratio = 4.0
+    docker_image: str = ""
+    """TF Serving's image, such as `tensorflow/serving:2.19.1`, for a machine that has Docker and no
+    `tensorflow_model_server`. It must be there: nothing is pulled."""
     deadline_seconds: Bound = 300.0
     """A process that has not finished by then is stopped, and the model not pushed."""

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from components import probe_endpoints
+from components import probe_endpoints, serving_container
 from components.probe_endpoints import Endpoint
 from components.probe_job import Job
 from trainer import features
@@ -185,11 +185,13 @@ def _in_batches(files: Sequence[str], sizes: Sequence[int]) -> list[Sequence[str
     return found
 
 
-def _end_with_input() -> None:
+def _end_with_input(job: Job) -> None:
     """No server is left behind, however the process above has ended."""
     # Not through `sys.stdin`: whoever waits in it when Python ends brings Python down.
     while os.read(0, 1):
         pass
+    if job.container:
+        serving_container.remove(job.container)
     os.killpg(0, signal.SIGKILL)
 
 
@@ -200,9 +202,9 @@ def main() -> None:
     tell = Teller(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)  # Whatever else is printed is no message.
     job = Job(**json.loads(sys.stdin.buffer.readline()))
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    tell(doing="loaded the model", engine="tensorflow_model_server" if job.server else "session")
-    with probe_endpoints.opened(Path(job.model), job.server) as endpoint:
+    threading.Thread(target=_end_with_input, args=(job,), daemon=True).start()
+    tell(doing="loaded the model", engine=job.engine)
+    with probe_endpoints.opened(job) as endpoint:
         tell(pid=endpoint.pid, load_seconds=endpoint.load_seconds)
         Probe(job, endpoint, tell).run()
     tell(done=True)

@@ -30,7 +30,7 @@ def examine(
     yield from _data_and_their_room(config, data, work_dir)
     yield run_checks.base(config, environ)
     yield run_checks.beam(config.beam)
-    yield run_checks.server()
+    yield run_checks.server(config.serving_gate.docker_image)
     if endpoint := environ.get(run_checks.KUBEFLOW):
         yield run_checks.kubeflow(endpoint)
     yield machine_checks.tensorflow()

@@ -67,6 +67,7 @@ def run(
     """
     listing = preflight.check_data(data, span)
     preflight.check_schema(config, WorkDir(work_dir))
+    preflight.check_server(config)
     weights = preflight.check_weights(config)
     request = Request(
         config,

@@ -4,13 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from components import inputs
+from components import inputs, model_server, serving_container
 from components.image_files import Listing
 from pipeline import schema
 from pipeline.config import Config
 from pipeline.workdir import WorkDir
 from trainer import feature_room, weights
-from trainer.errors import WeightsError
+from trainer.errors import ConfigError, WeightsError
 
 _FREE_BYTES = 1_000_000_000
 _FREE_BYTES_AN_IMAGE = 1_000_000
@@ -46,6 +46,27 @@ def check_schema(config: Config, work_dir: WorkDir) -> None:
       ConfigError: it is missing or broken.
     """
     schema.curated(work_dir, config.gate.schema_file)
+
+
+def check_server(config: Config) -> None:
+    """Ask Docker for the image that the ServingGate is to use, if it is to use one.
+
+    Raises:
+      ConfigError: there is no Docker, or no such image.
+    """
+    image = config.serving_gate.docker_image
+    if not image or model_server.found():
+        return
+    if not serving_container.found():
+        raise ConfigError(
+            f"serving_gate.docker_image = {image!r}, and there is no {serving_container.PROGRAM} "
+            "on the PATH: install Docker, or leave the setting empty"
+        )
+    if not serving_container.is_there(image):
+        raise ConfigError(
+            f"serving_gate.docker_image = {image!r} is not on this machine, or Docker does not "
+            f"answer: run `docker pull {image}` first, or leave the setting empty"
+        )
 
 
 def free_bytes(config: Config, listing: Listing, work_dir: WorkDir) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from components import model_server
+from components import model_server, serving_container
 from components.image_files import Listing
 from pipeline import machine, preflight
 from pipeline.config import BeamSettings, Config
@@ -94,13 +94,30 @@ def beam(settings: BeamSettings) -> Finding:
     return Finding("Beam", "ok", f"{found}, {workers} workers")
 
 
-def server() -> Finding:
-    """TF Serving is installed."""
+def server(image: str) -> Finding:
+    """TF Serving is installed.
+
+    Args:
+      image: `serving_gate.docker_image`.
+    """
     if program := model_server.found():
         return Finding("TF Serving", "ok", program)
+    if image:
+        return _serving_image(image)
     found = f"no {model_server.PROGRAM} on the PATH: `frostline serve` is a stand-in for it"
     fix = "in production run kubeflow/serving/compose.yaml or KServe; to develop, it will do"
     return Finding("TF Serving", "warn", found, fix)
+
+
+def _serving_image(image: str) -> Finding:
+    told = f"serving_gate.docker_image = {image}"
+    if not serving_container.found():
+        found = f"{told}, and no {serving_container.PROGRAM} on the PATH"
+        return Finding("TF Serving", "fail", found, "install Docker, or leave the setting empty")
+    if not serving_container.is_there(image):
+        found = f"{told} is not on this machine, or Docker does not answer"
+        return Finding("TF Serving", "fail", found, f"docker pull {image}")
+    return Finding("TF Serving", "ok", told)
 
 
 def kubeflow(endpoint: str) -> Finding:

@@ -1,7 +1,9 @@
 """Fixtures for all tests: real photographs where they are at hand, made ones everywhere else."""
 
 import os
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +53,30 @@ def make_images() -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@dataclass(frozen=True)
+class Docker:
+    """A stand-in for Docker on the PATH: the image that it has, and a file for each container."""
+
+    image: str
+    folder: Path
+
+    def containers(self) -> list[str]:
+        """What runs now."""
+        return [path.name for path in self.folder.iterdir() if path.is_file()]
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """See `tests/docker_stand_in.py`."""
+    folder = tmp_path / "docker-containers"
+    folder.mkdir()
+    program = tmp_path / "docker-bin" / "docker"
+    program.parent.mkdir()
+    stand_in = Path(__file__).with_name("docker_stand_in.py")
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{stand_in}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_STAND_IN", str(folder))
+    return Docker("tensorflow/serving:2.19.1", folder)

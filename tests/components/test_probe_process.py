@@ -73,6 +73,25 @@ def test_server_ends_with_the_run_that_is_interrupted_or_killed(job, tmp_path, n
         watcher.wait()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_container_ends_with_the_run_that_is_interrupted_or_killed(job, tmp_path, docker, number):
+    contained = replace(job, server="", image=docker.image)
+    code = WATCH.format(job=asdict(contained), log=str(tmp_path / "log"))
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        wait_until(docker.containers)
+        watcher.send_signal(number)
+        watcher.wait(30)
+        wait_until(lambda: not docker.containers())
+    finally:
+        watcher.kill()
+        watcher.wait()
+
+
 def test_server_ends_with_the_deadline(job, tmp_path):
     probed = probe_process.run(job, deadline_seconds=2, max_bytes=1e12, log=tmp_path / "log")
     assert probed.death == (

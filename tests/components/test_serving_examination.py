@@ -397,6 +397,20 @@ def test_tf_serving_on_the_path_answers_the_same_checks(
     assert str(Path(plain_model).parent) not in told
 
 
+def test_image_of_tf_serving_answers_the_same_checks(plain_model, examine, docker):
+    examined = examine(plain_model, docker_image=docker.image)
+    assert examined.is_servable, failed(examined)
+    assert examined.record["engine"] == f"docker {docker.image}"
+    assert examined.record["peak_bytes"] > 50_000_000  # The server's, not that of `docker run`.
+    assert len(examined.checks) == 15
+    assert not docker.containers()
+
+
+def test_image_that_has_gone_is_named(plain_model, examine, docker):
+    found = failed(examine(plain_model, docker_image="tensorflow/serving:0"))
+    assert any("tensorflow/serving:0" in sentence for sentence in found.values()), found
+
+
 def test_blessed_model_that_cannot_be_measured_again_is_no_reason_to_pass(
     plain_model, plain_examined, examine
 ):

@@ -7,7 +7,7 @@ from pipeline import preflight
 from pipeline.config import Config
 from pipeline.workdir import WorkDir
 from trainer import weights
-from trainer.errors import DataError, WeightsError
+from trainer.errors import ConfigError, DataError, WeightsError
 
 
 def config(setting, *, untrained=False):
@@ -86,3 +86,18 @@ def test_room_is_asked_for_features_that_are_not_there_yet(tmp_path):
     place.features.mkdir()
     (place.features / "segment").write_bytes(bytes(5000))
     assert preflight.free_bytes(config, listing, place) == without + features - 5000
+
+
+def test_image_of_tf_serving_is_asked_for_before_a_run(docker, monkeypatch, tmp_path):
+    def check(image):
+        preflight.check_server(Config.model_validate({"serving_gate": {"docker_image": image}}))
+
+    check("")
+    check(docker.image)
+    with pytest.raises(ConfigError, match="docker pull tensorflow/serving:0"):
+        check("tensorflow/serving:0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match="no docker on the PATH"):
+        check(docker.image)
+    (tmp_path / "tensorflow_model_server").touch(mode=0o755)
+    check(docker.image)

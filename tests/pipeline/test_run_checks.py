@@ -102,10 +102,18 @@ def test_more_workers_than_cores_are_a_warning(monkeypatch):
 
 def test_tf_serving_is_looked_for_on_the_path(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert run_checks.server().state == "warn"
+    assert run_checks.server("").state == "warn"
     program = tmp_path / "tensorflow_model_server"
     program.touch(mode=0o755)
-    assert run_checks.server().found == str(program)
+    assert run_checks.server("").found == str(program)
+
+
+def test_docker_is_asked_for_the_image_of_tf_serving(docker, monkeypatch, tmp_path):
+    assert run_checks.server(docker.image).state == "ok"
+    other = run_checks.server("tensorflow/serving:0")
+    assert (other.state, other.fix) == ("fail", "docker pull tensorflow/serving:0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "no docker on the PATH" in run_checks.server(docker.image).found
 
 
 @pytest.fixture
