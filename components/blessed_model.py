@@ -12,12 +12,11 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
-from components import blessed, storage
+from components import blessed, releases, storage
 from components.blessed import Blessed
 
 ABSENCE_FILE = "absence.txt"
 """Says, in a sentence, why there is no blessed model."""
-_SAVED_MODEL = "saved_model.pb"
 
 
 def hand_over(pointer: str, folder: str) -> None:
@@ -40,7 +39,7 @@ def absence(latest: Blessed | None) -> str:
     """Why there is no blessed model, in a sentence; empty where there is one."""
     if latest is None:
         return "There is no blessed model yet."
-    if not fileio.exists(os.path.join(latest.model, _SAVED_MODEL)):  # noqa: PTH118  may be a URL
+    if not fileio.exists(os.path.join(latest.model, releases.SAVED_MODEL)):  # noqa: PTH118  may be a URL
         return f"Version {latest.version}, which was blessed last, is gone from {latest.model}."
     return ""
 

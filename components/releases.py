@@ -17,6 +17,8 @@ SAVED_MODEL = "saved_model.pb"
 CARD = "assets.extra/frostline.json"
 # TF Serving takes no folder for a version whose name is not a number.
 WITHDRAWN = ".withdrawn"
+# TF Serving's numbers have 64 bits.
+_VERSIONS_END = 1 << 63
 _INCOMING = ".incoming-"
 _OUTGOING = ".outgoing-"
 
@@ -45,13 +47,28 @@ def publish(model: str, release: Blessed) -> None:
     incoming.rename(place)
 
 
+def version_folders(base: Path) -> dict[int, Path]:
+    """The whole versions that a server sees, by number.
+
+    A version is whole when its `saved_model.pb` is there, which Pusher writes last.
+
+    Raises:
+      OSError: the folder cannot be read.
+    """
+    return {
+        int(child.name): child
+        for child in base.iterdir()
+        if child.name.isascii()
+        and child.name.isdecimal()
+        and int(child.name) < _VERSIONS_END
+        and (child / SAVED_MODEL).is_file()
+    }
+
+
 def versions(base: Path) -> list[int]:
-    """The versions that a server sees, the oldest first."""
-    return sorted(
-        int(path.name)
-        for path in base.glob("[1-9]*")
-        if path.name.isdecimal() and (path / SAVED_MODEL).is_file()
-    )
+    """The versions that Pusher has put where a server sees them, the oldest first."""
+    found = version_folders(base) if base.is_dir() else {}
+    return sorted(number for number, folder in found.items() if folder.name == str(number))
 
 
 def withdrawn(base: Path) -> list[int]:

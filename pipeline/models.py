@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components import releases
 from pipeline import chatter
 from pipeline.workdir import WorkDir
 from trainer import features
@@ -70,7 +71,7 @@ def identity(model: str) -> str:
     if re.match(r"https?://", model):
         return model
     folder = saved_model_folder(Path(model)).resolve()
-    return f"{folder} {(folder / 'saved_model.pb').stat().st_mtime_ns}"
+    return f"{folder} {(folder / releases.SAVED_MODEL).stat().st_mtime_ns}"
 
 
 def saved_model_folder(folder: Path) -> Path:
@@ -79,11 +80,11 @@ def saved_model_folder(folder: Path) -> Path:
     Raises:
         ConfigError: there is none, or more than one model.
     """
-    if (folder / "saved_model.pb").is_file():
+    if (folder / releases.SAVED_MODEL).is_file():
         return folder
     versions = _versions(folder)
     if versions:
-        return max(versions, key=lambda version: int(version.name))
+        return versions[max(versions)]
     serving = WorkDir(folder).serving
     models = [child for child in _subfolders(serving) if _versions(child)]
     if len(models) > 1:
@@ -97,12 +98,8 @@ def saved_model_folder(folder: Path) -> Path:
     return saved_model_folder(models[0])
 
 
-def _versions(folder: Path) -> list[Path]:
-    return [
-        child
-        for child in _subfolders(folder)
-        if child.name.isdecimal() and (child / "saved_model.pb").is_file()
-    ]
+def _versions(folder: Path) -> dict[int, Path]:
+    return releases.version_folders(folder) if folder.is_dir() else {}
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -4,11 +4,9 @@ import re
 import shutil
 from pathlib import Path
 
-from components import storage
+from components import releases, storage
 from pipeline import models
 from trainer.errors import ConfigError
-
-_FILE = "saved_model.pb"
 
 
 def address(model: str) -> str:
@@ -30,13 +28,14 @@ def address(model: str) -> str:
         return str(models.saved_model_folder(Path(model)).resolve())
     folder = model.rstrip("/")
     names = {entry.name for entry in storage.walked(folder) or ()}
-    if _FILE in names:
+    if releases.SAVED_MODEL in names:
         return folder
-    versions = [int(name.split("/")[0]) for name in names if re.fullmatch(rf"\d+/{_FILE}", name)]
+    pattern = rf"(\d+)/{re.escape(releases.SAVED_MODEL)}"
+    versions = [int(found[1]) for name in names if (found := re.fullmatch(pattern, name))]
     if not versions:
         raise ConfigError(
-            f"--model {model} holds no pushed model: should be a folder with {_FILE}, or with "
-            "versions of it"
+            f"--model {model} holds no pushed model: should be a folder with "
+            f"{releases.SAVED_MODEL}, or with versions of it"
         )
     return f"{folder}/{max(versions)}"
 

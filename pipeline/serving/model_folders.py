@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from components import releases
 from pipeline.serving.settings import VersionPolicy, WatchedModel
 from pipeline.workdir import WorkDir
 from trainer.errors import ConfigError
@@ -73,19 +74,8 @@ def _named(found: Mapping[str, Path], *, name: str, folder: Path) -> dict[str, P
 
 
 def version_folders(base_path: Path) -> dict[int, Path] | None:
-    """The whole versions in a folder, by number; None where the folder cannot be read.
-
-    A version is whole when its `saved_model.pb` is there, which Pusher writes last.
-    """
+    """The whole versions in a folder, by number; None where the folder cannot be read."""
     try:
-        children = list(base_path.iterdir())
+        return releases.version_folders(base_path)
     except OSError:
         return None
-    return {
-        int(child.name): child
-        for child in children
-        if child.name.isascii()
-        and child.name.isdecimal()
-        and int(child.name) < 1 << 63
-        and (child / "saved_model.pb").is_file()
-    }

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from components import releases
 from pipeline.serving.answers import Code, ServingError, timed_out
 
 _TAG = "serve"
@@ -107,10 +108,10 @@ def _meta_graph(folder: Path) -> Any:
 
     saved_model = saved_model_pb2.SavedModel()
     try:
-        saved_model.ParseFromString((folder / "saved_model.pb").read_bytes())
+        saved_model.ParseFromString((folder / releases.SAVED_MODEL).read_bytes())
     except (OSError, DecodeError) as error:
         raise ServingError(
-            Code.NOT_FOUND, f"{folder}/saved_model.pb cannot be read: {error}"
+            Code.NOT_FOUND, f"{folder}/{releases.SAVED_MODEL} cannot be read: {error}"
         ) from None
     for meta_graph in saved_model.meta_graphs:
         if _TAG in meta_graph.meta_info_def.tags:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from components import releases
 from pipeline.serving.answers import Code, ServingError
 from pipeline.serving.model_folders import version_folders
 from pipeline.serving.settings import WatchedModel
@@ -134,7 +135,7 @@ class Versions(Generic[Version]):
             del model.failed[version]
 
     def _try_to_load(self, model: _Model[Version], version: int, folder: Path) -> None:
-        stamp = (folder / "saved_model.pb").stat().st_mtime_ns if folder.exists() else 0
+        stamp = (folder / releases.SAVED_MODEL).stat().st_mtime_ns if folder.exists() else 0
         if model.failed.get(version) == stamp:
             return
         self._note(model, VersionState(version, "LOADING"))
