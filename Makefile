@@ -6,10 +6,14 @@ PYTHON ?= python3.11
 LOCK ?= $(or $(patsubst .venv/%.installed,%,$(wildcard .venv/*.installed)),requirements.lock)
 # More arguments for the command behind a target: make test ARGS="-k images"
 ARGS ?=
+# Test files at once; each may take 3 GB: make test WORKERS=1
+WORKERS ?= 2
 
 BIN := .venv/bin
 LOCKED := .venv/$(LOCK).installed
 INSTALLED := .venv/installed
+# A file's tests stay together: they share what takes seconds to make.
+AT_ONCE := -n $(WORKERS) --dist loadfile
 BENCHMARKS := $(wildcard benchmarks/*.py)
 
 CHECK_PYTHON := $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
@@ -36,7 +40,7 @@ run: $(INSTALLED) ## Train, judge and push a model on the embedded sample data
 	$(BIN)/frostline run --preset sample --work-dir runs/sample $(ARGS)
 
 test: $(INSTALLED) ## Run every test but the end-to-end runs (minutes)
-	$(BIN)/python -m pytest -m "not e2e" $(ARGS)
+	$(BIN)/python -m pytest -m "not e2e" $(AT_ONCE) $(ARGS)
 
 check: $(INSTALLED) ## Check format, lint, types, import contracts and registry hosts
 	$(BIN)/ruff format --check .
@@ -50,7 +54,7 @@ check: $(INSTALLED) ## Check format, lint, types, import contracts and registry 
 		test $$? -eq 1 || { echo 'error: a lock holds names, versions and hashes only'; exit 1; }
 
 e2e: $(INSTALLED) ## Run the end-to-end tests (tens of minutes)
-	$(BIN)/python -m pytest -m e2e --timeout=1800 $(ARGS)
+	$(BIN)/python -m pytest -m e2e --timeout=1800 $(AT_ONCE) $(ARGS)
 
 bench: $(INSTALLED) ## Run every benchmark; each prints one line of JSON
 	@test -n '$(BENCHMARKS)' || { echo 'error: benchmarks/ holds no benchmark'; exit 1; }

@@ -40,6 +40,7 @@ DEVELOPMENT = [
     "pyright[nodejs]>=1.1.390",
     "pytest>=8.3",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.8",
     "ruff>=0.9",
     "setuptools>=75",
     "wheel>=0.45",
