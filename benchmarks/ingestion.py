@@ -139,7 +139,7 @@ def _seconds_by(runner: str, data: Path, out: Path) -> float:
     from pipeline.config import BeamSettings, Config
 
     config = Config(beam=BeamSettings.model_validate({"runner": runner}))
-    with beam_workers.prepared():
+    with beam_workers.prepared(workers=config.beam.workers):
         started = time.perf_counter()
         _ingested(data, out, arguments=graph.beam_pipeline_args(config))
         return time.perf_counter() - started

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from urllib.parse import unquote
 
+from components import access
 from trainer.errors import DataError
 
 Kind = Literal["file", "zip", "tar", "tfrecord"]
@@ -144,6 +145,7 @@ def _walk(
 
 
 def _remote_folder(path: str) -> list[Entry] | None:
+    access.check(path)
     root = path.rstrip("/") + "/"
     try:
         [found] = _beam("match", [root + "**"])

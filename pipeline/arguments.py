@@ -110,7 +110,7 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         metavar="DIR|FILE|URL",
         help="images: DIR/<class>/* or DIR/{train,validation[,test]}/<class>/*, a zip or tar of "
         "such folders, a CSV or JSONL manifest (path,label[,split][,group]), or TFRecords in "
-        "DIR/Split-<split>/*; here or on gs://, s3://, hdfs:// "
+        "DIR/Split-<split>/*; here or on gs://, s3:// "
         f"(--preset {SAMPLE} makes its own)",
     )
     run.add_argument(

@@ -53,7 +53,7 @@ class BeamSettings(Frozen):
     """Where Beam's own work runs."""
 
     runner: Literal["in_process", "multi_processing"] = "in_process"
-    """`multi_processing` pays for itself on big data only."""
+    """`multi_processing` pays for itself from some ten thousand images on."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Worker processes; 0 means all cores."""
 

@@ -161,7 +161,7 @@ def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt
     log = StepLog([_step(each) for each in pipeline.components], screen)
     attempt.steps = log.steps
     screen.start([step.name for step in log.steps])
-    with _watched(log, screen), beam_workers.prepared():
+    with _watched(log, screen), beam_workers.prepared(workers=request.config.beam.workers):
         try:
             LocalDagRunner().run(pipeline)
         except BaseException:

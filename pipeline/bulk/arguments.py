@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
         nargs="+",
         metavar="PATH",
         help="a folder of images in any depth, a zip or tar archive, a manifest (path[,label]), "
-        "TFRecords, or an image; here or on gs://, s3://, hdfs://",
+        "TFRecords, or an image; here or on gs://, s3://",
     )
     bulk.add_argument(
         "--format", choices=["jsonl", "csv", "parquet"], default="jsonl", help="default: jsonl"

@@ -16,6 +16,7 @@ from components import (
     inputs,
     inspection,
     pieces,
+    portions,
     properties,
     quarantine,
     thumbnails,
@@ -433,3 +434,14 @@ def test_files_that_cannot_be_linked_are_copied(make_images, tmp_path, monkeypat
     monkeypatch.setattr(os, "link", refuse)
     out = ingest(make_images(tmp_path / "data", count=3), tmp_path / "out")
     assert len(whole(out)) == 6
+
+
+def test_progress_is_told_now_and_then_and_at_the_end(data, tmp_path, monkeypatch, caplog):
+    """Each report from a worker process costs as much as a quarter of an image."""
+    monkeypatch.setattr(portions.time, "monotonic", lambda: 100.0)
+    caplog.set_level("INFO", logger="frostline.progress")
+    ingest(data, tmp_path)
+    told = [record.progress for record in caplog.records if hasattr(record, "progress")]
+    total = len(inputs.find(str(data)).files)
+    assert [each.done for each in told] == [1, total]
+    assert {each.total for each in told} == {total}
