@@ -15,6 +15,7 @@ from components import (
     pieces,
     properties,
     quarantine,
+    splits,
     thumbnails,
 )
 from components.image_files import ImageFile
@@ -22,7 +23,6 @@ from components.inspection import Inspected
 from components.properties import ImageProperties
 from components.quarantine import Accepted, Rejected, SetAside
 from components.settings import IngestionSettings
-from components.splits import group_of, split_by_content, split_by_group
 from trainer import features
 
 # In gzip's format, which TFX's readers expect, but stored as it is: image files are packed already.
@@ -69,16 +69,21 @@ def ingest(portion: Portion, settings: IngestionSettings, on_image: Callable[[],
 
 
 def to_example(
-    name: str, label: str, encoded: bytes, image: Inspected, measured: ImageProperties
+    file: ImageFile,
+    encoded: bytes,
+    image: Inspected,
+    measured: ImageProperties,
+    *,
+    group: str | None = None,
 ) -> bytes:
     """The serialized Example of an image; its features are named in `trainer.features`."""
-
     words = buckets.of(measured, height=image.height, width=image.width)
     texts = {
         features.FORMAT: image.format,
-        features.FILENAME: name,
+        features.FILENAME: file.name,
         features.SHA256: image.sha256,
-        features.LABEL: label,
+        features.LABEL: file.label,
+        **({features.GROUP: group} if group else {}),
         **words,
     }
     whole = {
@@ -122,24 +127,29 @@ def _outcomes(
         likeness = near_duplicates.perceptual_hash(thumbnail)
         row = Accepted(file.name, file.label, split, image.sha256, likeness)
         measured = properties.measure(thumbnail, aspect=image.width / image.height)
-        yield row, to_example(file.name, file.label, content, image, measured)
+        yield row, to_example(file, content, image, measured, group=group_of(file, settings))
 
 
 def _set_aside(file: ImageFile, why: Rejected) -> SetAside:
     return SetAside(file.name, file.label, why.reason, why.message)
 
 
+def group_of(file: ImageFile, settings: IngestionSettings) -> str | None:
+    """What an image belongs to: as the data say, else by `data.group_pattern`."""
+    if file.group is not None or settings.group_pattern is None:
+        return file.group
+    return splits.group_of(file.name, file.label, settings.group_pattern)
+
+
 def split_of(file: ImageFile, sha256: str, settings: IngestionSettings) -> str:
     """An image's split: the one that the data name, else its group's, else its content's."""
     if file.split:
         return file.split
-    group = file.group
-    if group is None and settings.group_pattern is not None:
-        group = group_of(file.name, file.label, settings.group_pattern)
     shares = {"eval_fraction": settings.eval_fraction, "test_fraction": settings.test_fraction}
+    group = group_of(file, settings)
     if group is None:
-        return split_by_content(sha256, **shares)
-    return split_by_group(group, **shares)
+        return splits.split_by_content(sha256, **shares)
+    return splits.split_by_group(group, **shares)
 
 
 def _writer(path: Path) -> tf.io.TFRecordWriter:

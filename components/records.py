@@ -49,12 +49,13 @@ def _image(
         label = _only(feature, features.LABEL).decode() if is_labelled else ""
         encoded = _only(feature, features.ENCODED)
         name = _only(feature, features.FILENAME).decode()
+        group = _only(feature, features.GROUP).decode() if features.GROUP in feature else None
     except Exception as error:
         message = f"no Example of an image: {str(error) or type(error).__name__}"
         return _numbered(file, number), Rejected("unreadable", message)
     is_large = len(encoded) > max_bytes
     content = archives.too_many_bytes(max_bytes) if is_large else encoded
-    return replace(file, name=name, label=label), content
+    return replace(file, name=name, label=label, group=group), content
 
 
 def _only(feature: dict[str, tf.train.Feature], name: str) -> bytes:

@@ -18,4 +18,8 @@ def options() -> tfdv.StatsOptions:
     schema = schema_pb2.Schema()
     encoded = schema.feature.add(name=features.ENCODED, type=schema_pb2.BYTES)
     encoded.image_domain.SetInParent()
-    return tfdv.StatsOptions(schema=schema, enable_semantic_domain_stats=True)
+    return tfdv.StatsOptions(
+        schema=schema,
+        feature_allowlist=list(features.MEASURED),
+        enable_semantic_domain_stats=True,
+    )

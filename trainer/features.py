@@ -12,6 +12,7 @@ WIDTH = "image/width"  # int64, pixels
 FILENAME = "image/filename"  # bytes: path relative to the data folder
 SHA256 = "image/sha256"  # bytes: hex digest of ENCODED
 LABEL = "image/class/text"  # bytes: the class name
+GROUP = "image/group"  # bytes: what belongs together, as one person's photos; not in every Example
 
 # Image properties, which make statistics, drift and slices work on images; their definitions,
 # units and ranges are those of components.properties.ImageProperties.
@@ -26,6 +27,27 @@ COLOURFULNESS = "image/colourfulness"  # float
 BRIGHTNESS_BUCKET = "image/brightness/bucket"  # bytes: dark, medium or bright
 SHARPNESS_BUCKET = "image/sharpness/bucket"  # bytes: blurred or sharp
 SIZE_BUCKET = "image/size/bucket"  # bytes: small, medium or large
+
+# What statistics are made of: those that every Example has. A domain of groups would be broken by
+# each new one.
+MEASURED = (
+    ENCODED,
+    FORMAT,
+    HEIGHT,
+    WIDTH,
+    FILENAME,
+    SHA256,
+    LABEL,
+    BYTES,
+    ASPECT,
+    BRIGHTNESS,
+    CONTRAST,
+    SHARPNESS,
+    COLOURFULNESS,
+    BRIGHTNESS_BUCKET,
+    SHARPNESS_BUCKET,
+    SIZE_BUCKET,
+)
 
 # Features of a transformed example.
 PIXELS = "image/pixels"  # bytes: uint8, row-major [size, size, 3], RGB

@@ -298,6 +298,11 @@ def test_images_of_one_group_stay_together(make_images, tmp_path):
     assert by_split["train"]
     assert by_split["eval"]
     assert not by_split["train"] & by_split["eval"]
+    for name, example in examples(out, "eval").items():
+        assert example[features.GROUP] == name.split("/")[1].split("_")[0].encode()
+    # Read once more from its own TFRecords, each image is in the group and the split it was in.
+    again = ingest(out / "examples", tmp_path / "again")
+    assert examples(again, "eval") == examples(out, "eval")
 
 
 def test_groups_and_splits_of_a_manifest_are_kept_and_a_split_wins(make_images, tmp_path):
@@ -321,6 +326,8 @@ def test_groups_and_splits_of_a_manifest_are_kept_and_a_split_wins(make_images, 
     assert groups["train"]
     assert groups["eval"]
     assert not groups["train"] & groups["eval"]
+    told = {name: each[features.GROUP] for name, each in examples(out, "train").items()}
+    assert told == {name: group_of[name].encode() for name in found["train"]}
 
 
 def test_split_folders_keep_their_names_in_the_counts(make_images, tmp_path):

@@ -26,6 +26,7 @@ def measured():
             features.ENCODED: [[each] for each in encoded],
             features.FORMAT: [[kind.encode()] for kind in kinds],
             features.LABEL: [[b"cold"] for _ in kinds],
+            features.GROUP: [[b"somebody"] for _ in kinds],
         }
         # As StatisticsGen hands them on.
         options = tfdv.StatsOptions.from_json(statistics.options().to_json())
@@ -80,3 +81,9 @@ def test_a_format_that_came_later_is_an_anomaly_of_the_frozen_schema(measured, a
 
 def test_few_images_agree_with_the_schema_of_many(measured, anomalies):
     assert anomalies(measured(JPEG=5), frozen_from=measured(JPEG=COUNT)) == {}
+
+
+def test_groups_are_no_part_of_the_statistics(measured):
+    # Else each new person in the data would be an anomaly.
+    found = {each.path.step[0] for each in measured(JPEG=COUNT).datasets[0].features}
+    assert found == {features.ENCODED, features.FORMAT, features.LABEL}
