@@ -29,6 +29,10 @@ COMPILE := $(LOCK_VENV)/bin/uv pip compile setup.py --extra dev --quiet \
 	--override requirements.overrides --python-version 3.11 --python-platform $(LOCK_PLATFORM) \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url $(ARGS)
 
+# What the test of the report asks about its accessibility; without npm that test is skipped.
+AXE := build/axe-core.installed
+AXE_CORE := axe-core@4.14.1
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check e2e bench lock clean
 
@@ -53,7 +57,7 @@ check: $(INSTALLED) ## Check format, lint, types, import contracts and registry 
 	@grep -nE '://|^-' requirements*; \
 		test $$? -eq 1 || { echo 'error: a lock holds names, versions and hashes only'; exit 1; }
 
-e2e: $(INSTALLED) ## Run the end-to-end tests (tens of minutes)
+e2e: $(INSTALLED) $(AXE) ## Run the end-to-end tests (tens of minutes)
 	$(BIN)/python -m pytest -m e2e --timeout=1800 $(AT_ONCE) $(ARGS)
 
 bench: $(INSTALLED) ## Run every benchmark; each prints one line of JSON
@@ -71,6 +75,12 @@ lock: ## Pin the requirements of setup.py anew (ARGS=--upgrade: the newest of ea
 clean: ## Remove .venv, builds and caches; runs/ stays
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(AXE): Makefile
+	@mkdir -p build
+	-@command -v npm >/dev/null && npm install --silent --no-save --no-package-lock \
+		--ignore-scripts --prefix build $(AXE_CORE)
+	@touch $@
 
 # Both stamps are written last, so that an interrupted installation is done again.
 $(INSTALLED): $(LOCKED) setup.py pyproject.toml

@@ -1,6 +1,7 @@
 """TFX's Evaluator, with a verdict in sentences, bounds on slices, and a baseline.
 
-Beside TFX's own marks the blessing gets `verdict.json` and `evaluation.json`.
+Beside TFX's own marks the blessing gets `verdict.json` and `evaluation.json`; the evaluation gets
+`predictions.jsonl`.
 """
 
 import os
@@ -23,6 +24,8 @@ from components import (
     evaluator_config,
     gates,
     judged_data,
+    judged_images,
+    judged_images_extractor,
     model_checks,
 )
 from components.blessed import Blessed
@@ -34,6 +37,7 @@ from components.model_checks import Baseline, Slice
 
 FORCE_BLESS = "force_bless"
 
+_EXTRACTORS = f"{judged_images_extractor.__name__}.{judged_images_extractor.extractors.__name__}"
 _BLESSED = constants.ARTIFACT_PROPERTY_BLESSED_KEY
 
 Artifacts = dict[str, list[Artifact]]
@@ -61,9 +65,13 @@ class EvaluatorExecutor(Executor):
         properties = {
             **exec_properties,
             standard_component_specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(config),
+            "custom_extractors": _EXTRACTORS,
         }
-        super().Do(inputs, output_dict, properties)
         [written] = output_dict[standard_component_specs.EVALUATION_KEY]
+        answers = _join(written.uri, judged_images.FILE)
+        option = f"{judged_images_extractor.OPTION}={answers}"
+        self._beam_pipeline_args = [*self._beam_pipeline_args, option]
+        super().Do(inputs, output_dict, properties)
         measured = evaluations.measured(written.uri)
         if latest and is_compared:
             known = Baseline(latest.version, measured.baseline)

@@ -25,7 +25,7 @@ KEPT = ("history.json", "curves.png", "model.txt")
 
 
 def sum_up(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) -> Summary:
-    """Sum a run up, however far it came, and keep its curves in `run_dir`."""
+    """Sum a run up, however far it came, and keep its curves and predictions in `run_dir`."""
     found = _found(place, run_dir, request, attempt) if attempt.began else {}
     data = {"path": attempt.data or request.data, **found.pop("data", {})}
     return Summary(
@@ -57,6 +57,8 @@ def _found(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) ->
     if model_run := results.model_run():
         for name in KEPT:
             shutil.copy(model_run / name, run_dir)
+    if predictions := results.predictions():
+        shutil.copy(predictions, run_dir)
     return {
         "data": _data(counts, verdict),
         "features": _features(results.features(), attempt, place),

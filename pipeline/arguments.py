@@ -1,11 +1,9 @@
 """What the command `frostline` takes: its commands, options and help."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-from components import spans, storage
-from pipeline import overview_arguments
+from pipeline import overview_arguments, run_arguments
 from pipeline.bulk import arguments as bulk_arguments
 from pipeline.commands import (
     Commands,
@@ -16,7 +14,6 @@ from pipeline.commands import (
     add_work_dir,
     positive,
 )
-from pipeline.presets import SAMPLE
 from pipeline.serving import arguments as serve_arguments
 
 _EPILOG = """\
@@ -42,18 +39,6 @@ exit codes: 0 a run would accept the data, 1 unexpected, 2 nothing to look at, o
 """
 
 
-_TUNE_EPILOG = """\
-examples:
-  frostline tune --data photos --work-dir runs/photos --trials 20
-  frostline run --data photos --work-dir runs/photos --set tune.enabled=true
-
-Trials are judged on training images that are held out: neither the validation nor the test images
-have a say. What is searched is in the section tune of `frostline config`.
-
-exit codes: 0 tuned, and the others as those of run
-"""
-
-
 def parser() -> argparse.ArgumentParser:
     """The parser; `command` is the name of the command, as in `schema freeze`, or None."""
     parser = argparse.ArgumentParser(
@@ -66,8 +51,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version")
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_run(commands)
-    _add_tune(commands)
+    run_arguments.add(commands)
     _add_data(commands)
     _add_config(commands)
     _add_schema(commands)
@@ -81,69 +65,16 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run(commands: Commands) -> None:
-    run = add_command(commands, "run", "train, judge and push a classifier")
-    run.set_defaults(json=False)
-    run.add_argument(
-        "--force-bless",
-        type=_reason("the model is pushed as it is"),
-        metavar="REASON",
-        help="push a model that failed the Evaluator's checks; the reason is kept with the model. "
-        "It overrules neither the serving gate nor an untrained base",
-    )
-    _add_run_options(run)
-
-
-def _add_tune(commands: Commands) -> None:
-    summary = "search for better settings of the head on frozen features, and train nothing else"
-    tune = add_command(commands, "tune", summary, epilog=_TUNE_EPILOG)
-    tune.set_defaults(force_bless=None)
-    tune.add_argument("--trials", type=positive, metavar="N", help="as --set tune.trials=N")
-    tune.add_argument("--json", action="store_true", help="print summary.json and nothing else")
-    _add_run_options(tune)
-
-
-def _add_run_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument(
-        "--data",
-        type=_data,
-        metavar="DIR|FILE|URL",
-        help="images: DIR/<class>/* or DIR/{train,validation[,test]}/<class>/*, a zip or tar of "
-        "such folders, a CSV or JSONL manifest (path,label[,split][,group]), or TFRecords in "
-        "DIR/Split-<split>/*; here or on gs://, s3:// "
-        f"(--preset {SAMPLE} makes its own)",
-    )
-    run.add_argument(
-        "--span",
-        type=_span,
-        metavar="latest|N|N..M",
-        help="which of the folders DIR/span-<N>/ to train on, where there are any; default: "
-        "latest, the one with the highest number",
-    )
-    run.add_argument(
-        "--accept-data",
-        type=_reason("the data are accepted as they are"),
-        metavar="REASON",
-        help="go on although the data gate refuses the data; the reason is kept with the run, and "
-        "later data are compared with these",
-    )
-    run.add_argument(
-        "--work-dir",
-        type=Path,
-        metavar="DIR",
-        required=True,
-        help="where everything of the run is kept; the model is pushed to DIR/serving",
-    )
-    add_weights(run)
-    add_config_options(run)
-
-
 def _add_data(commands: Commands) -> None:
     summary = "look at a data set without training: counts, properties, leaks, the worst files"
     data = add_command(commands, "data", summary, epilog=_DATA_EPILOG)
     data.set_defaults(weights=None)
-    data.add_argument("data", type=_data, metavar="DIR|FILE|URL", help="as --data of run")
-    data.add_argument("--span", type=_span, metavar="latest|N|N..M", help="as --span of run")
+    data.add_argument(
+        "data", type=run_arguments.data_path, metavar="DIR|FILE|URL", help="as --data of run"
+    )
+    data.add_argument(
+        "--span", type=run_arguments.which_spans, metavar="latest|N|N..M", help="as --span of run"
+    )
     data.add_argument(
         "--sheet",
         type=_png,
@@ -254,29 +185,6 @@ def _add_gc(commands: Commands) -> None:
     gc.add_argument(
         "--dry-run", action="store_true", help="remove nothing, and tell what would be removed"
     )
-
-
-def _data(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("should name a folder, a file or a URL")
-    return storage.plain(text)
-
-
-def _reason(what: str) -> Callable[[str], str]:
-    """The type of an argument that says why something is done."""
-
-    def reason(text: str) -> str:
-        if not text.strip():
-            raise argparse.ArgumentTypeError(f"should say why {what}")
-        return text.strip()
-
-    return reason
-
-
-def _span(text: str) -> str:
-    if not spans.is_valid(text):
-        raise argparse.ArgumentTypeError(f"should be latest, N, or N..M with N up to M: {text}")
-    return text
 
 
 def _png(text: str) -> Path:

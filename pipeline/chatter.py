@@ -14,6 +14,14 @@ import absl.logging
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
+_LINE_BYTES = 1000  # Longer than nearly all.
+_SHOWN = 200  # Characters of a line.
+
+
+class _Copy(logging.StreamHandler):
+    """What `logged` leaves where it is."""
+
+
 class _Screen(io.TextIOWrapper):
     """What a person reads. Where the reader has gone (`| head`), it goes on in silence."""
 
@@ -63,7 +71,7 @@ def logged(handlers: Mapping[str, logging.Handler]) -> Iterator[None]:
     root = logging.getLogger()
     loggers[root] = everything
     # Libraries give the root logger handlers of their own: each line would be written again.
-    others = root.handlers[:]
+    others = [each for each in root.handlers if not isinstance(each, _Copy)]
     levels = {logger: logger.level for logger in loggers}
     # TensorFlow sets absl's level back to what absl itself was told, not to the logger's.
     verbosity = absl.logging.get_verbosity()
@@ -82,3 +90,27 @@ def logged(handlers: Mapping[str, logging.Handler]) -> Iterator[None]:
             logger.setLevel(levels[logger])
         for handler in others:
             root.addHandler(handler)
+
+
+@contextmanager
+def copied(stream: TextIO) -> Iterator[None]:
+    """Show a person, too, what is logged inside `logged`."""
+    copy = _Copy(stream)
+    copy.setFormatter(logging.Formatter(_FORMAT))
+    logging.getLogger().addHandler(copy)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(copy)
+
+
+def last_lines(log: Path, *, count: int) -> list[str]:
+    """The last lines of a log that say something, long ones cut; none where it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - count * _LINE_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return [line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…" for line in lines[-count:]]

@@ -70,15 +70,7 @@ def _tune(options: argparse.Namespace) -> int:
 
 
 def _run_pipeline(options: argparse.Namespace, *, until_tuned: bool) -> int:
-    if options.data is None and options.preset != SAMPLE:
-        raise ConfigError(
-            "--data DIR is missing: a folder with a subfolder of images for each class, a "
-            "manifest or an archive "
-            f"(only --preset {SAMPLE} makes its own)"
-        )
-    if options.data is None and options.span is not None:
-        raise ConfigError(f"--span {options.span} needs --data DIR with folders DIR/span-<N>/")
-    config = _resolved(options)
+    config = _resolved_for_run(options)
     from pipeline import local
 
     return local.run(
@@ -92,7 +84,24 @@ def _run_pipeline(options: argparse.Namespace, *, until_tuned: bool) -> int:
         force_bless=options.force_bless,
         until_tuned=until_tuned,
         is_json=options.json,
+        detail=options.detail,
     )
+
+
+def _plan(options: argparse.Namespace) -> int:
+    return overview_commands.plan(options, _resolved_for_run(options))
+
+
+def _resolved_for_run(options: argparse.Namespace) -> "Config":
+    if options.data is None and options.preset != SAMPLE:
+        raise ConfigError(
+            "--data DIR is missing: a folder with a subfolder of images for each class, a "
+            "manifest or an archive "
+            f"(only --preset {SAMPLE} makes its own)"
+        )
+    if options.data is None and options.span is not None:
+        raise ConfigError(f"--span {options.span} needs --data DIR with folders DIR/span-<N>/")
+    return _resolved(options)
 
 
 def _schema_freeze(options: argparse.Namespace) -> int:
@@ -264,6 +273,7 @@ def _complain(message: str) -> None:
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
+    "plan": _plan,
     "tune": _tune,
     "data": _data,
     "schema freeze": _schema_freeze,
@@ -278,6 +288,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "runs": overview_commands.runs,
     "open": _open,
     "compare": overview_commands.compare,
+    "lineage": overview_commands.lineage,
     "doctor": overview_commands.doctor,
     "models": _models,
     "rollback": _rollback,

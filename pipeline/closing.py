@@ -40,10 +40,16 @@ def opening(log: Path) -> str:
     return f"TensorFlow and TFX are loading; what they say goes to {log}\n"
 
 
-def text(summary: Summary, work_dir: Path, *, has_report: bool = False) -> str:
-    """How a run ended, why, and what to do next."""
+def text(
+    summary: Summary, work_dir: Path, *, has_report: bool = False, log: Sequence[str] = ()
+) -> str:
+    """How a run ended, why, and what to do next.
+
+    Args:
+      log: its last lines, where a step failed.
+    """
     verdict = _tuned(summary) if summary.status == "tuned" else _verdict(summary)
-    places = _places(summary, work_dir, has_report)
+    places = _places(summary, work_dir, has_report, log)
     return "\n".join(["", *verdict, *_checks(summary), *places]) + "\n"
 
 
@@ -102,12 +108,15 @@ def _counted(gates: Sequence[Gate], step: str) -> Iterator[str]:
         yield from (f"             {name}" for name in check.files)
 
 
-def _places(summary: Summary, work_dir: Path, has_report: bool) -> Iterator[str]:
+def _places(
+    summary: Summary, work_dir: Path, has_report: bool, log: Sequence[str]
+) -> Iterator[str]:
     latest = work_dir / "latest"
     if has_report:
         yield f"  report   {latest / REPORT}"
     yield f"  summary  {latest / FILE}"
-    yield f"  log      {summary.log}"
+    yield f"  log      {summary.log}{', which ends with' if log else ''}"
+    yield from (f"           | {line}" for line in log)
     for number, line in enumerate(_next(summary, work_dir)):
         yield f"{'' if number else '  next':11}{line}"
 

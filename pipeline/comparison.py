@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline import flips
 from pipeline.changes import OPTIONAL_SETTINGS, Change, changes
+from pipeline.flips import Flips
 from pipeline.run_summaries import PastRun, number, past_runs
 from pipeline.workdir import WorkDir
 from trainer.errors import ConfigError
@@ -60,6 +62,7 @@ class Comparison:
     data: its path, and its images by split and class, or set aside by reason
     code: versions of the packages, and the weights' digest
     metrics: of the whole judged split, and the accuracy of each class
+    flips: images judged differently; None where a run has kept no predictions
     """
 
     a: str
@@ -72,6 +75,7 @@ class Comparison:
     checks: Sequence[Check]
     steps: Sequence[Timing]
     seconds: Difference
+    flips: Flips | None
 
 
 def compare(place: WorkDir, a: str, b: str) -> Comparison:
@@ -85,7 +89,8 @@ def compare(place: WorkDir, a: str, b: str) -> Comparison:
       WorkDirError: there is no such folder.
     """
     runs = past_runs(place)
-    return _compared(_chosen(place, runs, a), _chosen(place, runs, b))
+    old, new = _chosen(place, runs, a), _chosen(place, runs, b)
+    return _compared(old, new, flips=flips.find(place.runs / old.run_id, place.runs / new.run_id))
 
 
 def _chosen(place: WorkDir, runs: Sequence[PastRun], wanted: str) -> PastRun:
@@ -112,7 +117,7 @@ def _listed(runs: Sequence[PastRun]) -> str:
     return ", ".join(run.run_id for run in runs[:_NAMED]) + (more if len(runs) > _NAMED else "")
 
 
-def _compared(a: PastRun, b: PastRun) -> Comparison:
+def _compared(a: PastRun, b: PastRun, *, flips: Flips | None) -> Comparison:
     return Comparison(
         a=a.run_id,
         b=b.run_id,
@@ -124,6 +129,7 @@ def _compared(a: PastRun, b: PastRun) -> Comparison:
         checks=_checks(a, b),
         steps=_steps(a, b),
         seconds=_difference("total", a.number("seconds"), b.number("seconds")),
+        flips=flips,
     )
 
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from pipeline.board import duration
 from pipeline.changes import NOT_THERE, Change, told
 from pipeline.comparison import Check, Comparison, Difference, Timing
+from pipeline.flips import Flips
 from pipeline.paragraphs import indented
 
 _SAME = "  the same"
 _NUMBER_WIDTH = 10
+_MOST_FLIPS = 20
 
 
 def lines(found: Comparison, *, width: int) -> Iterator[str]:
@@ -19,6 +21,8 @@ def lines(found: Comparison, *, width: int) -> Iterator[str]:
     yield from _changes("code and weights", found.code, width)
     yield from ("", "metrics")
     yield from _numbers(found.metrics)
+    yield from ("", "images")
+    yield from _flips(found.flips, width)
     yield from ("", "checks")
     yield from _checks(found.checks, width)
     yield from ("", "steps")
@@ -64,6 +68,21 @@ def _numbers(found: Sequence[Difference]) -> Iterator[str]:
         yield f"  {each.name:<{longest}}  {_aligned(cells)}"
     if not found:
         yield "  none were judged"
+
+
+def _flips(found: Flips | None, width: int) -> Iterator[str]:
+    """The first images of each kind, and how many there are."""
+    if found is None:
+        yield "  not told: one of the runs kept no predictions"
+        return
+    broken, mended = len(found.broken), len(found.mended)
+    yield f"  of {found.images:,} judged in both, {broken:,} broken and {mended:,} mended"
+    for what, some in (("broken", found.broken), ("mended", found.mended)):
+        for flip in some[:_MOST_FLIPS]:
+            labels = f"{flip.before} → {flip.after}, is {flip.truth}"
+            yield from indented(f"{what}  {flip.path}  {labels}", width=width)
+        if more := len(some[_MOST_FLIPS:]):
+            yield f"  {more:,} more {what} (--json lists all)"
 
 
 def _number(value: float | None, *, sign: str = "") -> str:

@@ -58,6 +58,14 @@ class BeamSettings(Frozen):
     """Worker processes; 0 means all cores."""
 
 
+class ReportSettings(Frozen):
+    """What `report.html` shows."""
+
+    images: bool = True
+    """Small copies of images; without them the page has their names and scores only, so that it can
+    be shown where the images must not be."""
+
+
 class Config(TrainerSettings):
     """Everything that can be set for a run."""
 
@@ -69,6 +77,7 @@ class Config(TrainerSettings):
     push: PushSettings = PushSettings()
     beam: BeamSettings = BeamSettings()
     tune: TuneSettings = TuneSettings()
+    report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
     def _search_finds_its_features(self) -> "Config":

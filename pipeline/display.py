@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol
 
 from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.live import Live
@@ -21,6 +21,8 @@ from pipeline.steps import StepState
 from trainer.progress import Progress
 
 PLAIN_INTERVAL_SECONDS = 10.0
+Detail = Literal["quiet", "normal", "verbose"]
+"""How much a person wants to see; `verbose` shows the log, too."""
 _MARKS: dict[StepState, tuple[str, str]] = {
     "waiting": ("·", "dim"),
     "ran": ("✓", "green"),
@@ -58,8 +60,12 @@ class Display(Protocol):
         ...
 
 
-def choose(stream: IO[str]) -> Display:
-    """A live table on a terminal, plain lines into anything else."""
+def choose(stream: IO[str], detail: Detail = "normal") -> Display:
+    """A live table on a terminal, plain lines into anything else and between lines of a log."""
+    if detail == "quiet":
+        return QuietDisplay(stream)
+    if detail == "verbose":
+        return PlainDisplay(stream)
     is_live = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     return LiveDisplay(stream) if is_live else PlainDisplay(stream)
 
@@ -76,6 +82,28 @@ class ProgressHandler(logging.Handler):
         progress = getattr(record, "progress", None)
         if isinstance(progress, Progress):
             self._display.progress(progress)
+
+
+class QuietDisplay:
+    """Nothing but what nobody should miss."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def start(self, steps: Sequence[str]) -> None: ...
+
+    def step_started(self, name: str) -> None: ...
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def step_finished(self, name: str, state: StepState) -> None: ...
+
+    def note(self, text: str) -> None:
+        self._stream.write(f"! {text}\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        self._stream.flush()
 
 
 class PlainDisplay:

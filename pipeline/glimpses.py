@@ -3,14 +3,14 @@
 import io
 import warnings
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 # Pillow has decoders for more formats than anybody should open an unknown file with.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "ICO", "TGA", "PPM")
 
 
 def glimpse(content: bytes, *, side: int, max_pixels: int) -> Image.Image | None:
-    """A small RGB copy of an image, odd and half broken ones included.
+    """A small RGB copy of an image, upright, odd and half broken ones included.
 
     Args:
       side: the longer side of the copy, in pixels.
@@ -26,6 +26,6 @@ def glimpse(content: bytes, *, side: int, max_pixels: int) -> Image.Image | None
                 if image.width * image.height > max_pixels:
                     return None
                 image.thumbnail((side, side))
-                return image.convert("RGB")
+                return ImageOps.exif_transpose(image).convert("RGB")
         except Exception:  # Broken files make Pillow raise all kinds of errors.
             return None

@@ -5,9 +5,10 @@ import io
 import logging
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,9 @@ from pipeline import (
     summary,
     workdir,
 )
-from pipeline.attempt import Attempt, Request
+from pipeline.attempt import EXIT_CODES, Attempt, Request
 from pipeline.config import Config
-from pipeline.display import Display
+from pipeline.display import Detail, Display
 from pipeline.report import evidence, page
 from pipeline.report.evidence import Evidence
 from pipeline.steps import RUNNER_LOGGER, Step, StepLog
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tfx import v1 as tfx
     from tfx.dsl.components.base.base_node import BaseNode
 
+_LAST_LINES = 8
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -52,6 +54,7 @@ def run(
     force_bless: str | None = None,
     until_tuned: bool = False,
     is_json: bool = False,
+    detail: Detail = "normal",
 ) -> int:
     """Take a data set to a pushed model; returns the exit code.
 
@@ -60,6 +63,7 @@ def run(
       force_bless: why the model is blessed in spite of failed checks.
       until_tuned: end after the Tuner.
       is_json: print the summary as JSON, and nothing else.
+      detail: `quiet` shows warnings and how it ended, `verbose` the log as well.
 
     Raises:
       FrostlineError: the data set, the schema, the weights or the work directory is not fit for
@@ -82,20 +86,22 @@ def run(
     )
     free_bytes = preflight.free_bytes(config, listing, WorkDir(work_dir))
     with workdir.opened(work_dir.resolve(), free_bytes=free_bytes) as place:
-        return _run_in(place, request, is_json=is_json)
+        return _run_in(place, request, is_json=is_json, detail=detail)
 
 
-def _run_in(place: WorkDir, request: Request, *, is_json: bool) -> int:
+def _run_in(place: WorkDir, request: Request, *, is_json: bool, detail: Detail) -> int:
     run_dir = place.new_run()
     # The ServingGate's process needs room on a GPU, too; TensorFlow would take all there is.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with chatter.diverted(run_dir / account.LOG) as stream, _terminated_like_ctrl_c():
         # A script reads JSON, and nobody the rest.
         person = io.StringIO() if is_json else stream
-        person.write(closing.opening(run_dir / account.LOG))
-        person.flush()
-        screen = display.choose(person)
-        attempt = _attempt(place, request, screen)
+        if detail != "quiet":
+            person.write(closing.opening(run_dir / account.LOG))
+            person.flush()
+        screen = display.choose(person, detail)
+        with chatter.copied(person) if detail == "verbose" else nullcontext():
+            attempt = _attempt(place, request, screen)
         screen.close()
         try:
             result = account.sum_up(place, run_dir, request, attempt)
@@ -104,7 +110,9 @@ def _run_in(place: WorkDir, request: Request, *, is_json: bool) -> int:
         except Exception as error:
             raise _full_disk(place, error) or error from None
         has_report = _report(place, run_dir, result, attempt)
-        last = closing.text(result, place.root, has_report=has_report)
+        last = closing.text(
+            result, place.root, has_report=has_report, log=_end_of_log(run_dir, attempt)
+        )
         stream.write(written.read_text() if is_json else last)
     return result.exit_code
 
@@ -213,6 +221,14 @@ def _report(place: WorkDir, run_dir: Path, result: Summary, attempt: Attempt) ->
         _LOGGER.exception("report.html could not be drawn")
         return False
     return True
+
+
+def _end_of_log(run_dir: Path, attempt: Attempt) -> list[str]:
+    """What a person need not open the log for; an error that can be mended tells all by itself."""
+    if attempt.failed_step is None or attempt.exit_code != EXIT_CODES["failed"]:
+        return []
+    sys.stderr.flush()
+    return chatter.last_lines(run_dir / account.LOG, count=_LAST_LINES)
 
 
 def _watched(log: StepLog, screen: Display) -> AbstractContextManager[None]:

@@ -23,6 +23,15 @@ examples:
 
 exit codes: 0 compared, whatever came out, 2 no such run, or usage
 """
+_LINEAGE_EPILOG = """\
+examples:
+  frostline lineage runs/photos/serving/frostline/1795472250
+  frostline lineage 1795472250 --work-dir runs/photos --json
+
+A version that made room or was withdrawn is told of as well: `frostline models` lists them all.
+
+exit codes: 0 traced, 2 no such version, or usage
+"""
 _DOCTOR_EPILOG = """\
 examples:
   frostline doctor
@@ -51,6 +60,7 @@ def add(commands: Commands) -> None:
     _add_runs(commands)
     _add_open(commands)
     _add_compare(commands)
+    _add_lineage(commands)
     _add_doctor(commands)
     _add_init(commands)
     _add_completion(commands)
@@ -77,6 +87,16 @@ def _add_compare(commands: Commands) -> None:
     compare.add_argument("b", metavar="B", help="the run to compare it with, named likewise")
     add_work_dir(compare)
     add_json(compare)
+
+
+def _add_lineage(commands: Commands) -> None:
+    summary = "trace a pushed model back to its data, code, weights and settings"
+    lineage = add_command(commands, "lineage", summary, epilog=_LINEAGE_EPILOG)
+    lineage.add_argument(
+        "model", metavar="MODEL", help="the folder of a pushed version, or its number"
+    )
+    lineage.add_argument("--work-dir", type=Path, metavar="DIR", help="needed with a number")
+    add_json(lineage)
 
 
 def _add_doctor(commands: Commands) -> None:

@@ -10,8 +10,13 @@ import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
 
 UNFIT = 1
+REFUSED = 2  # As a run answers that finds no room.
 _WIDTH = 100
 
 
@@ -26,6 +31,22 @@ def runs(options: argparse.Namespace) -> int:
     return _print(run_table.lines(found, width=_width()) if found else ["nothing has been run yet"])
 
 
+def plan(options: argparse.Namespace, config: "Config") -> int:
+    """Tell what a run would do; `REFUSED` where there is no room for it."""
+    from pipeline import plan, plan_text
+
+    question = plan.Question(
+        config, options.data, options.span, options.accept_data, options.force_bless
+    )
+    made = plan.make(question, options.work_dir)
+    if options.json:
+        _print_json(plan_text.to_json(made))
+    else:
+        words = ["frostline", "run", *options.argv[2:]]
+        _print(plan_text.lines(made, command=shlex.join(words), width=_width()))
+    return 0 if made.is_possible else REFUSED
+
+
 def compare(options: argparse.Namespace) -> int:
     """Tell what changed from one run to another."""
     from pipeline import comparison, comparison_text
@@ -35,6 +56,19 @@ def compare(options: argparse.Namespace) -> int:
     if options.json:
         return _print_json(asdict(found))
     return _print(comparison_text.lines(found, width=_width()))
+
+
+def lineage(options: argparse.Namespace) -> int:
+    """Trace a pushed model back."""
+    from pipeline import pushed_versions
+
+    wanted = pushed_versions.wanted(options.model, options.work_dir)
+    from pipeline import lineage, lineage_text
+
+    found = lineage.trace(wanted)
+    if options.json:
+        return _print_json(asdict(found))
+    return _print(lineage_text.lines(found, width=_width()))
 
 
 def doctor(options: argparse.Namespace) -> int:

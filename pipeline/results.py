@@ -11,7 +11,14 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.orchestration import metadata
 
-from components import evaluations, gates, quarantine, releases, serving_examination
+from components import (
+    evaluations,
+    gates,
+    judged_images,
+    quarantine,
+    releases,
+    serving_examination,
+)
 from components.evaluations import Evaluation
 from components.gates import Verdict
 from components.quarantine import IngestionCounts, SetAside
@@ -79,6 +86,12 @@ class Results:
         """What the Evaluator measured; None where it has not come to an end."""
         folder = self._judged()
         return evaluations.read(str(folder)) if folder else None
+
+    def predictions(self) -> Path | None:
+        """The file of what was served for each judged image; see `components.judged_images`."""
+        folder = self._folder("ModelEvaluation")
+        file = folder / judged_images.FILE if folder and self._judged() else None
+        return file if file and file.exists() else None
 
     def model_verdict(self) -> Verdict | None:
         """What the Evaluator said of the model."""
@@ -239,8 +252,14 @@ def forget_refusals(work_dir: WorkDir) -> None:
 
     Other steps that refuse either raise, or hang on nothing but their inputs.
     """
-    for mark in work_dir.artifacts.glob("ServingGate/blessing/*/INFRA_NOT_BLESSED"):
-        shutil.rmtree(mark.parent)
+    for folder in refusals(work_dir):
+        shutil.rmtree(folder)
+
+
+def refusals(work_dir: WorkDir) -> set[Path]:
+    """The ServingGate's folders of models that it has refused."""
+    marks = work_dir.artifacts.glob("ServingGate/blessing/*/INFRA_NOT_BLESSED")
+    return {mark.parent for mark in marks}
 
 
 def sweep(work_dir: WorkDir) -> None:
@@ -249,13 +268,18 @@ def sweep(work_dir: WorkDir) -> None:
     TFX's cache does not serve a folder that is not there: that step runs again. Call it only while
     holding the work directory: then no step is running.
     """
-    unfinished = _unfinished(work_dir) if work_dir.metadata.exists() else []
-    frozen = work_dir.artifacts.glob("FrozenFeatures/frozen/*")
-    damaged = [folder for folder in frozen if not feature_set.is_intact(folder)]
-    for folder in {*unfinished, *damaged}:
+    for folder in remains(work_dir):
         shutil.rmtree(folder)
     for base in work_dir.serving.glob("*"):
         releases.sweep(base)
+
+
+def remains(work_dir: WorkDir) -> set[Path]:
+    """The folders of artifacts that are half-written, and those of damaged features."""
+    unfinished = _unfinished(work_dir) if work_dir.metadata.exists() else []
+    frozen = work_dir.artifacts.glob("FrozenFeatures/frozen/*")
+    damaged = [folder for folder in frozen if not feature_set.is_intact(folder)]
+    return {*unfinished, *damaged}
 
 
 def _unfinished(work_dir: WorkDir) -> list[Path]:

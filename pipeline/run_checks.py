@@ -61,7 +61,7 @@ def base(config: Config, environ: Mapping[str, str]) -> Finding:
     if setting == weights.RANDOM:
         found = "RANDOM, as asked for: that tries the machinery only"
         return Finding("weights", "warn", found, "--weights auto")
-    path, is_cache = _weights_file(setting, environ)
+    path, is_cache = weights_file(setting, environ)
     if is_cache and not path.exists():
         size = f"{weights.INCEPTION_V3.size_bytes / 1e6:.0f} MB"
         found = f"not on this machine; the first run downloads {size} to {path}"
@@ -73,7 +73,7 @@ def base(config: Config, environ: Mapping[str, str]) -> Finding:
         return Finding("weights", "fail", str(error), "--weights PATH, or --weights auto")
 
 
-def _weights_file(setting: str, environ: Mapping[str, str]) -> tuple[Path, bool]:
+def weights_file(setting: str, environ: Mapping[str, str]) -> tuple[Path, bool]:
     """Where `weights.locate` looks, and whether it would download the file to there."""
     named = environ.get(weights.ENVIRONMENT_VARIABLE) if setting == weights.AUTO else setting
     if named:

@@ -3,7 +3,7 @@
 import io
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 
@@ -12,8 +12,8 @@ def table() -> Table:
     return Table(box=SIMPLE_HEAD, pad_edge=False)
 
 
-def lines(filled: Table, *, width: int) -> list[str]:
-    """A table's lines, of so many characters at most."""
+def lines(filled: RenderableType, *, width: int) -> list[str]:
+    """The lines of a table or a tree, of so many characters at most."""
     stream = io.StringIO()
     Console(file=stream, width=width, color_system=None).print(filled)
     return [line.rstrip() for line in stream.getvalue().splitlines() if line.strip()]

@@ -126,6 +126,23 @@ def opened(root: Path, *, free_bytes: int = GIGABYTE) -> Iterator[WorkDir]:
         yield WorkDir(root)
 
 
+def check_free(root: Path) -> None:
+    """See that no run holds a work directory, which need not be there; nothing is written.
+
+    Raises:
+        WorkDirError: a run holds it.
+    """
+    try:
+        lock = (root / ".lock").open(encoding="utf-8")
+    except OSError:  # Nobody has held it yet, or nobody may look.
+        return
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkDirError(_in_use(root, holder=lock.read().strip())) from None
+
+
 def _take(lock: IO[str], root: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

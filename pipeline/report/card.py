@@ -59,7 +59,10 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     )
     yield "Data", str(summary.data["path"])
     for split, by_label in summary.data["accepted_by_split"].items():
-        yield f"Images in {split}", numerals.count(sum(by_label.values()))
+        yield (
+            f"Images in {judgement.called(summary, split)}",
+            numerals.count(sum(by_label.values())),
+        )
     if summary.pushed:
         yield "Version", summary.pushed.version
 

@@ -135,7 +135,7 @@ def _curve(name: str, epochs: Sequence[Mapping[str, Any]], best: int) -> Chart |
         [Tick(across.place(at), numerals.tick(at)) for at in _epochs(epochs)],
         [Tick(up.place(at), numerals.tick(at)) for at in up.ticks],
         [
-            Path(key, _line([(across.place(x), up.place(y)) for x, y in points]))
+            Path(key, line([(across.place(x), up.place(y)) for x, y in points]))
             for key, points in series.items()
             if points
         ],
@@ -162,7 +162,8 @@ def _epochs(epochs: Sequence[Mapping[str, Any]]) -> list[int]:
     return whole or [first]
 
 
-def _line(points: Sequence[tuple[float, float]]) -> str:
+def line(points: Sequence[tuple[float, float]]) -> str:
+    """An SVG path through some places, one or more."""
     if len(points) == 1:  # A line to itself, which a round cap makes a dot.
         points = [*points, *points]
     return "M" + " L".join(f"{x:g},{y:g}" for x, y in points)

@@ -1,26 +1,23 @@
-"""What steps left that summary.json does not hold: statistics, and files that were set aside."""
+"""What steps left that summary.json does not hold: statistics, files set aside, and predictions."""
 
-import base64
-import io
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from PIL import Image
-
-from components import contents
+from components import judged_images
 from components.image_files import Listing
-from components.quarantine import Rejected, SetAside
-from pipeline.glimpses import glimpse
-from pipeline.report import distributions
+from components.judged_images import JudgedImage
+from components.quarantine import SetAside
+from pipeline.report import distributions, gallery, judgement, pictures
 from pipeline.report.distributions import Spread
+from pipeline.report.gallery import Gallery
 from pipeline.summary import Summary
 from pipeline.workdir import WorkDir
 
 _MOST_PICTURES = 24
 _SIDE = 160  # pixels
-_QUALITY = 80  # of JPEG
+_GALLERY_SIDE = 224  # pixels
 
 
 @dataclass(frozen=True)
@@ -29,11 +26,15 @@ class Evidence:
 
     pictures: name of a file that was set aside -> a small copy as a data URL, where one could be
       made
+    judged: what was served for each judged image
+    gallery: the few of them that are shown
     """
 
     spread: Spread = field(default_factory=Spread)
     set_aside: Sequence[SetAside] = ()
     pictures: Mapping[str, str] = field(default_factory=dict)
+    judged: Sequence[JudgedImage] = ()
+    gallery: Gallery = field(default_factory=Gallery)
 
 
 def gather(place: WorkDir, summary: Summary, listing: Listing) -> Evidence:
@@ -45,35 +46,39 @@ def gather(place: WorkDir, summary: Summary, listing: Listing) -> Evidence:
     from pipeline.results import Results
 
     results = Results(place)
-    statistics, set_aside = results.statistics(), results.set_aside()
-    limits = summary.config["data"]
-    pictures = pictures_of(
-        set_aside,
-        listing,
-        max_bytes=limits["max_file_bytes"],
-        max_pixels=limits["max_pixels"],
+    statistics, predictions = results.statistics(), results.predictions()
+    judged = judged_images.read(predictions) if predictions else []
+    found = Evidence(
+        spread=distributions.read(statistics) if statistics else Spread(),
+        set_aside=results.set_aside(),
+        judged=judged,
+        gallery=gallery.choose(judged, threshold=judgement.threshold(summary)),
     )
-    spread = distributions.read(statistics) if statistics else Spread()
-    return Evidence(spread, set_aside, pictures)
+    if not summary.config["report"]["images"]:
+        return found
+    limits = summary.config["data"]
+    return illustrated(
+        found, listing, max_bytes=limits["max_file_bytes"], max_pixels=limits["max_pixels"]
+    )
 
 
-def pictures_of(
-    set_aside: Sequence[SetAside], listing: Listing, *, max_bytes: int, max_pixels: int
-) -> dict[str, str]:
-    """Small copies of some of the files, a few of each reason.
+def illustrated(found: Evidence, listing: Listing, *, max_bytes: int, max_pixels: int) -> Evidence:
+    """The same with pictures: of some files of each reason, and of all that the gallery has.
 
     Args:
-      listing: where the files are. Those within TFRecords are not looked for: that would take
-        reading all of them once more.
+      listing: where the files are; see `pictures.copies`.
     """
-    names = {each.path for each in by_turns(set_aside)[:_MOST_PICTURES]}
-    found = [file for file in listing.files if file.name in names and file.kind != "tfrecord"]
-    wanted = sorted(found, key=lambda file: (file.path, file.member))
-    made = (
-        (file.name, None if isinstance(content, Rejected) else content)
-        for file, content in contents.read(wanted, max_bytes=max_bytes)
+    aside = {each.path: None for each in by_turns(found.set_aside)[:_MOST_PICTURES]}
+    shown = {image.path: image.sha256 for image in found.gallery.images}
+    limits = {"max_bytes": max_bytes, "max_pixels": max_pixels}
+    return replace(
+        found,
+        pictures=pictures.copies(aside, listing, side=_SIDE, **limits),
+        gallery=replace(
+            found.gallery,
+            pictures=pictures.copies(shown, listing, side=_GALLERY_SIDE, **limits),
+        ),
     )
-    return dict(_copies(made, max_pixels))
 
 
 def by_turns(set_aside: Iterable[SetAside]) -> list[SetAside]:
@@ -83,18 +88,3 @@ def by_turns(set_aside: Iterable[SetAside]) -> list[SetAside]:
         by_reason[each.reason].append(each)
     rounds = itertools.zip_longest(*by_reason.values())
     return [each for one_round in rounds for each in one_round if each]
-
-
-def _copies(
-    files: Iterable[tuple[str, bytes | None]], max_pixels: int
-) -> Iterator[tuple[str, str]]:
-    for name, content in files:
-        copy = glimpse(content, side=_SIDE, max_pixels=max_pixels) if content else None
-        if copy:
-            yield name, _data_url(copy)
-
-
-def _data_url(picture: Image.Image) -> str:
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=_QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -63,6 +63,16 @@ def split(summary: Summary) -> str:
     return features.TEST if sum(by_split.get(features.TEST, {}).values()) else features.EVAL
 
 
+def called(summary: Summary, split: str) -> str:
+    """What the data call a split, where they name it: `validation`, not `eval`."""
+    return (summary.data.get("split_names") or {}).get(split, split)
+
+
+def threshold(summary: Summary) -> float | None:
+    """The score from which the second of two classes is the label, where one was found."""
+    return ((summary.training or {}).get("calibration") or {}).get("threshold")
+
+
 def slices(summary: Summary) -> list[Slice]:
     """Classes and properties, the least accurate first."""
     found = [*_slices("class", summary.evaluation_by_class)]

@@ -1,5 +1,6 @@
 """The page: a summary and what was found beside it in, HTML out."""
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,17 @@ import jinja2
 from components.gates import Gate
 from pipeline import closing
 from pipeline.board import duration
-from pipeline.report import card, charts, differences, flow, headline, judgement, numerals
+from pipeline.report import (
+    card,
+    charts,
+    differences,
+    flow,
+    headline,
+    judgement,
+    numerals,
+    rates,
+    thresholds,
+)
 from pipeline.report.charts import Chart
 from pipeline.report.distributions import PROPERTIES, Distribution
 from pipeline.report.evidence import Evidence, by_turns
@@ -68,6 +79,8 @@ def _environment() -> jinja2.Environment:
 def _context(summary: Summary, evidence: Evidence, work_dir: Path) -> dict[str, Any]:
     settings = differences.settings(summary.config, summary.preset)
     set_aside = by_turns(evidence.set_aside)
+    threshold = judgement.threshold(summary)
+    choice = thresholds.choice(evidence.judged, threshold=threshold)
     return {
         "summary": summary,
         "command": shlex.join(summary.command),
@@ -86,6 +99,11 @@ def _context(summary: Summary, evidence: Evidence, work_dir: Path) -> dict[str, 
         "metrics": judgement.metrics(summary),
         "judged": judgement.images(summary),
         "judged_split": judgement.split(summary),
+        "called": functools.partial(judgement.called, summary),
+        "choice": choice,
+        "rates": rates.of(thresholds.sweeps(evidence.judged), choice),
+        "gallery": evidence.gallery,
+        "wrong": sum(not image.is_right for image in evidence.judged),
         "slices": judgement.slices(summary),
         "confusion": judgement.confusion(summary),
         "mistakes": judgement.mistakes(summary),

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import google.auth
 import pytest
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import DefaultCredentialsError
+from google.auth.exceptions import DefaultCredentialsError, TransportError
 
 from components import access, inputs
 from trainer.errors import DataError
@@ -16,10 +16,18 @@ from trainer.errors import DataError
 pytestmark = pytest.mark.graph
 
 
-class Bucket(BaseHTTPRequestHandler):
-    """Answers every listing with the server's `answer`."""
+class Cloud(HTTPServer):
+    """Answers every listing with `answer`, and notes the paths that it was asked for."""
 
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Bucket)
+        self.answer = (200, b"{}")
+        self.asked = []
+
+
+class Bucket(BaseHTTPRequestHandler):
     def do_GET(self):
+        assert isinstance(self.server, Cloud)
         status, body = self.server.answer
         self.server.asked.append(self.path)
         self.send_response(status)
@@ -38,8 +46,7 @@ def cloud(monkeypatch):
     def nobody(**options):
         raise DefaultCredentialsError("none")
 
-    server = HTTPServer(("127.0.0.1", 0), Bucket)
-    server.asked = []
+    server = Cloud()
     thread = Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setattr(google.auth, "default", nobody)
@@ -107,10 +114,10 @@ def test_metadata_server_is_given_a_second(monkeypatch):
 
     def transport(self, **options):
         waits.append(options["timeout"])
-        raise google.auth.exceptions.TransportError("nobody there")
+        raise TransportError("nobody there")
 
     def default(request):
-        with pytest.raises(google.auth.exceptions.TransportError):
+        with pytest.raises(TransportError):
             request(url="http://127.0.0.1/", method="GET", timeout=3)
         return AnonymousCredentials(), None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components import blessed, gates
+from components import blessed, gates, judged_images
 from components.blessed import Blessed
 from components.evaluate_settings import EvaluateSettings
 
@@ -20,15 +20,17 @@ WARM = [0.98, 0.9, 0.8, 0.6]
 
 
 class Model(tf.Module):
-    """Reads the score of `warm` off an image; `shift` is added to it."""
+    """Reads the score of `warm` off an image; `shift` is added to it. `log` counts the images."""
 
-    def __init__(self, shift, classes):
+    def __init__(self, shift, classes, log):
         super().__init__()
         self.shift = shift
         self.classes = classes
+        self.log = f"file://{log}"
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def serve(self, examples):
+        tf.print(tf.size(examples), output_stream=self.log)
         parsed = tf.io.parse_example(
             examples, {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
         )
@@ -50,6 +52,7 @@ def example(label, score, number):
     feature = {
         "image/encoded": text(str(score)),
         "image/sha256": text(f"{label}-{number}"),
+        "image/filename": text(f"{label}/{number} é.png"),
         "image/class/text": text(label),
         "image/format": text("PNG"),
         "image/brightness/bucket": text("dark" if number == 3 else "medium"),
@@ -75,7 +78,7 @@ def models(tmp_path_factory):
         key = (shift, classes)
         if key not in made:
             made[key] = tmp_path_factory.mktemp("model")
-            model = Model(shift, list(classes))
+            model = Model(shift, list(classes), made[key] / "served.log")
             signatures = {"serving_examples": model.serve}
             tf.saved_model.save(model, str(made[key] / "Format-Serving"), signatures)
         return made[key]
@@ -106,6 +109,7 @@ class Judged:
     properties: dict
     verdict: gates.Verdict
     evaluation: dict
+    images: list
     tfma_agrees: bool
 
     @property
@@ -174,6 +178,7 @@ def judged(folder, blessing, written):
         },
         verdict=verdict,
         evaluation=json.loads((folder / "evaluation.json").read_text()),
+        images=judged_images.read(Path(written.uri) / "predictions.jsonl"),
         tfma_agrees=tfma.load_validation_result(written.uri).validation_ok == (not verdict.failed),
     )
 
@@ -224,6 +229,26 @@ def test_metrics_are_those_of_the_whole_and_of_each_slice(evaluate):
     assert slices["image/class/text:warm"]["precision"] == 4 / 5
     assert slices["image/class/text:cold"]["recall"] == 3 / 4
     assert slices["image/class/text:cold"]["auc"] == 1
+
+
+def test_what_was_served_is_kept_for_each_image_without_serving_it_again(evaluate, models):
+    log = models(0.125) / "served.log"
+    found = evaluate(LOOSE, shift=0.125)
+    assert sum(map(int, log.read_text().split())) == 8
+    by_path = {image.path: image for image in found.images}
+    assert len(by_path) == 8
+    image = by_path["cold/3 é.png"]
+    assert (image.sha256, image.truth, image.label) == ("cold-3", "cold", "cold")
+    # float32's nearest, in no more digits than tell it apart.
+    assert image.scores == {"cold": 0.575, "warm": 0.425}
+    assert image.score == 0.575
+
+
+def test_of_two_models_the_answers_of_the_new_one_are_kept(evaluate, blessing_of):
+    found = evaluate(LOOSE, shift=0.25, baseline=blessing_of(0.0))
+    assert found.evaluation["baseline"]
+    [mistake] = [image for image in found.images if not image.is_right]
+    assert (mistake.path, mistake.scores["warm"]) == ("cold/3 é.png", 0.55)
 
 
 def test_missed_threshold_withholds_the_blessing(evaluate):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -29,6 +30,26 @@ SORTED_BY_IMAGES = """(() => {
     return [button.closest('th').ariaSort,
             cells.map(cell => Number(cell.querySelector('data').value))];
 })()"""
+AXE = Path(
+    os.environ.get("FROSTLINE_AXE")
+    or Path(__file__).parents[2] / "build/node_modules/axe-core/axe.min.js"
+)
+# With all that is folded open, and what runs until it is done.
+OPEN_ALL = "document.querySelectorAll('details').forEach(each => { each.open = true; })"
+SERIOUS = """axe.run().then(found => found.violations
+    .filter(each => ['serious', 'critical'].includes(each.impact))
+    .map(each => [each.id, each.nodes.map(node => node.html)]))"""
+# The slider by the keyboard's own events, and what the page says then.
+FIGURES = """(() => Object.fromEntries([...document.querySelectorAll('[data-shows]')].map(each =>
+    [each.dataset.shows, Number(each.querySelector('data').value)])))()"""
+MOVED = f"""(() => {{
+    const slider = document.querySelector('#threshold');
+    slider.value = slider.max;
+    slider.dispatchEvent(new Event('input'));
+    const moved = {FIGURES};
+    document.querySelector('.slider button').click();
+    return [slider.closest('.slider').hidden, moved, {FIGURES}];
+}})()"""
 
 
 @contextmanager
@@ -92,7 +113,9 @@ class Tab:
             await asyncio.sleep(0.05)
 
     async def ask(self, expression):
-        answer = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        answer = await self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         return answer["result"].get("value")
 
     async def draw(self, path):
@@ -122,10 +145,22 @@ async def look(port, path, picture, width, scheme):
             "numbers": await tab.ask(NUMBERS),
             "too wide": await tab.ask(TOO_WIDE),
             "picture": await tab.draw(picture),
+            "figures": await tab.ask(FIGURES),
+            "moved": await tab.ask(MOVED),
             "sorted": await tab.ask(SORTED_BY_IMAGES),
+            "inaccessible": await inaccessible(tab),
             "loud": [each for each in tab.events if each["method"] in LOUD],
             "requests": tab.requests(),
         }
+
+
+async def inaccessible(tab):
+    """What axe-core holds against the page; None where it is not installed."""
+    if not AXE.exists():
+        return None
+    await tab.ask(OPEN_ALL)
+    await tab.ask(AXE.read_text(encoding="utf-8") + "; 0")
+    return await tab.ask(SERIOUS)
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +215,40 @@ def test_numbers_are_those_of_the_summary(looks, run):
     wanted |= {step["seconds"] for step in summary["steps"]}
     wanted |= {value for row in summary["training"]["epochs"] for value in row.values()}
     assert wanted - shown == set()
+
+
+@pytest.mark.parametrize("how", LOOKS)
+def test_nobody_is_kept_from_reading_the_page(looks, how):
+    if looks[how]["inaccessible"] is None:
+        pytest.skip(f"no axe-core at {AXE}: `make e2e` installs it where npm is")
+    assert looks[how]["inaccessible"] == []
+
+
+def test_threshold_begins_as_served_moves_and_comes_back(looks, run):
+    summary, look = run.summary, looks[1400, "light"]
+    warm = summary["evaluation_by_class"]["warm"]
+    served = look["figures"]
+    assert served == {
+        "threshold": (summary["training"]["calibration"] or {}).get("threshold") or 0.5,
+        "accuracy": summary["evaluation"]["accuracy"],
+        "precision": pytest.approx(warm["precision"]),
+        "recall": pytest.approx(warm["recall"]),
+    }
+    is_hidden, moved, back = look["moved"]
+    assert not is_hidden
+    assert moved["threshold"] == 1
+    assert back == served
+
+
+def test_predictions_are_kept_for_each_judged_image(run):
+    lines = (run.work_dir / "latest" / "predictions.jsonl").read_text().splitlines()
+    images = [json.loads(line) for line in lines]
+    assert len(images) == run.summary["evaluation"]["example_count"]
+    right = sum(image["label"] == image["truth"] for image in images)
+    assert right / len(images) == pytest.approx(run.summary["evaluation"]["accuracy"])
+    page = (run.work_dir / "latest" / "report.html").read_text()
+    assert "One of each class" in page
+    assert images[0]["sha256"]
 
 
 def test_table_is_sorted_by_a_click(looks):

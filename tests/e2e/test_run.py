@@ -57,8 +57,41 @@ def features_of():
 
 
 @pytest.fixture(scope="module")
-def run_here(frostline, place, made_weights, features_of):
-    def run(**options):
+def planned():
+    """Id of a run -> step -> what a plan said beforehand of it."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def plan_here(frostline, place, made_weights):
+    def plan(**options):
+        """What `frostline plan` says of each step; it leaves the work directory as it is."""
+        before = _files(place / "w")
+        ended = frostline.run(
+            command="plan",
+            arguments=["--json"],
+            data=place / "data",
+            work_dir=place / "w",
+            weights=made_weights,
+            **options,
+        )
+        assert ended.exit_code == 0, ended.stderr
+        assert _files(place / "w") == before
+        return {step["name"]: step["state"] for step in json.loads(ended.stdout)["steps"]}
+
+    return plan
+
+
+def _files(folder):
+    return {
+        path: path.lstat().st_mtime_ns for path in (folder, *folder.rglob("*")) if path.exists()
+    }
+
+
+@pytest.fixture(scope="module")
+def run_here(frostline, place, made_weights, features_of, plan_here, planned):
+    def run(*, is_planned=False, **options):
+        plan = plan_here(**options) if is_planned else None
         ended = frostline.run(
             data=place / "data", work_dir=place / "w", weights=made_weights, **options
         )
@@ -66,6 +99,7 @@ def run_here(frostline, place, made_weights, features_of):
         latest = max(sets, key=lambda folder: int(folder.name))
         account = json.loads((latest / "index.json").read_text())["account"]
         features_of[ended.summary["run_id"]] = account["rows"], account["computed"]
+        planned[ended.summary["run_id"]] = plan
         return ended
 
     return run
@@ -73,12 +107,12 @@ def run_here(frostline, place, made_weights, features_of):
 
 @pytest.fixture(scope="module")
 def first(run_here):
-    return run_here()
+    return run_here(is_planned=True)
 
 
 @pytest.fixture(scope="module")
 def again(first, run_here):
-    return run_here()
+    return run_here(is_planned=True)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +127,7 @@ def with_new_image(after_loss, place, run_here):
     source = place / "data" / "train" / "cold" / "27.png"
     with Image.open(source) as image:
         image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(source.with_name("new.png"))
-    return run_here()
+    return run_here(is_planned=True)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +143,7 @@ def with_new_code(with_new_image, tmp_path_factory, run_here):
 
 @pytest.fixture(scope="module")
 def with_old_code(with_new_code, run_here):
-    return run_here()
+    return run_here(is_planned=True)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +156,7 @@ def with_damage(with_old_code, run_here):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(bytes(content))
-    return run_here(settings={"model.dropout": 0.1})
+    return run_here(settings={"model.dropout": 0.1}, is_planned=True)
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +299,32 @@ def test_model_of_before_is_pushed_again_after_another(with_new_code, with_old_c
     assert with_old_code.states == dict.fromkeys(STEPS, "cached") | anew
     assert with_old_code.summary["pushed"]["version"] == max(with_old_code.versions)
     assert len(with_old_code.versions) == len(with_new_code.versions) + 1
+
+
+@pytest.mark.parametrize(
+    "name", ["first", "again", "with_new_image", "with_old_code", "with_damage"]
+)
+def test_plan_says_beforehand_which_steps_run_and_which_are_cached(name, request, planned):
+    ended = request.getfixturevalue(name)
+    states = {"runs": "ran", "cached": "cached"}
+    plan = planned[ended.summary["run_id"]]
+    assert {step: states[state] for step, state in plan.items()} == ended.states
+
+
+def test_lineage_leads_from_the_pushed_model_back_to_data_weights_and_settings(
+    first, frostline, place
+):
+    pushed, sha256 = first.summary["pushed"], first.summary["model"]["weights_sha256"]
+    ended = frostline("lineage", pushed["version"], "--work-dir", place / "w", "--json")
+    assert ended.exit_code == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert (found["run"], found["folder"]) == (first.summary["run_id"], pushed["path"])
+    assert (found["data"], found["weights_sha256"]) == (str(place / "data"), sha256)
+    settings = {change["name"]: change["after"] for change in found["settings"]}
+    assert {"train.epochs": 12, "image.size": 75}.items() <= settings.items()
+    trainer = found["made"]["inputs"]["model"]
+    assert (trainer["step"], trainer["is_there"]) == ("Trainer", True)
+    assert set(trainer["inputs"]) == {"examples", "features", "transform_graph"}
 
 
 def test_features_are_computed_once_for_each_image_and_view(first, features_of):

@@ -134,3 +134,12 @@ def test_reader_that_has_gone_does_not_stop_the_work(tmp_path):
     process.stdout.close()
     assert process.wait(timeout=30) == 0
     assert (tmp_path / "done").exists()
+
+
+def test_last_lines_of_a_log_are_those_that_say_something(tmp_path):
+    log = tmp_path / "run.log"
+    assert chatter.last_lines(log, count=2) == []
+    log.write_bytes(b"first\n" * 5000 + "before \nlast \u00e4\n\n  \n".encode() + b"\xff\n")
+    assert chatter.last_lines(log, count=3) == ["before", "last \u00e4", "\ufffd"]
+    log.write_text("x" * 500)
+    assert chatter.last_lines(log, count=1) == ["x" * 200 + "…"]

@@ -51,6 +51,10 @@ def test_no_command_prints_help_as_an_error():
         (["run", "--work-dir", "w", "--data", ""], "should name a folder, a file or a URL"),
         (["run", "--work-dir", "w", "--span", "new"], "should be latest, N, or N..M"),
         (["run", "--work-dir", "w", "--preset", "sample", "--span", "1"], "needs --data DIR"),
+        (["run", "--work-dir", "w", "--quiet", "--verbose"], "not allowed with argument"),
+        (["plan", "--work-dir", "w"], "frostline: error: --data DIR is missing"),
+        (["lineage", "7"], "version 7 of which work directory? Add --work-dir DIR"),
+        (["lineage", "photos"], "MODEL = photos: should be a folder WORK_DIR/serving/NAME/VERSI"),
         (["config", "--preset", "cours"], "invalid choice: 'cours'"),
         (["config", "--set", "train.epoch=1"], "frostline: error: train.epoch (from --set"),
         (["predict", "--model", "w"], "required: PATH"),
@@ -157,6 +161,7 @@ def test_run_hands_over_what_was_asked_and_returns_its_exit_code(stand_in):
         "force_bless": None,
         "until_tuned": False,
         "is_json": False,
+        "detail": "normal",
     }
 
 

@@ -12,7 +12,7 @@ from pipeline.verdict import Gate
 WORK_DIR = Path("somewhere/w")
 
 
-def text(*, has_report=False, **changes):
+def text(*, has_report=False, last_lines=(), **changes):
     values = {
         "run_id": "1",
         "status": "pushed",
@@ -28,7 +28,7 @@ def text(*, has_report=False, **changes):
         "versions": {},
     }
     made = Summary(**{**values, **changes})
-    return closing.text(made, WORK_DIR, has_report=has_report)
+    return closing.text(made, WORK_DIR, has_report=has_report, log=last_lines)
 
 
 def test_pushed_model_is_named_with_the_next_command():
@@ -173,3 +173,11 @@ def test_tuned_model_is_pushed_with_a_line_on_the_search():
     said = text(pushed=Pushed("somewhere/w/serving/m/7", "7"), tuning=TUNING)
     assert "PUSHED after" in said
     assert "  tuned    2 trials, best val_loss 0.125" in said
+
+
+def test_last_lines_of_the_log_are_shown_with_it():
+    failure = Failure("Trainer", "ValueError", "the thing is wrong")
+    made = text(status="failed", error=failure)
+    assert "  log      somewhere/run.log\n" in made
+    made = text(status="failed", error=failure, last_lines=["line 1", "line 2"])
+    assert "  log      somewhere/run.log, which ends with\n           | line 1\n" in made

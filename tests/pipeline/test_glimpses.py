@@ -35,3 +35,13 @@ def test_what_is_no_picture_is_nothing(content):
 def test_format_that_nobody_should_open_unknown_is_nothing():
     assert glimpse(encoded(Image.new("RGB", (9, 9)), "PDF"), side=60, max_pixels=900) is None
     assert glimpse(encoded(Image.new("RGB", (9, 9)), "PCX"), side=60, max_pixels=900) is None
+
+
+def test_picture_is_turned_as_its_exif_asks():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter to the right
+    file = io.BytesIO()
+    Image.new("RGB", (300, 100)).save(file, "JPEG", exif=exif)
+    seen = glimpse(file.getvalue(), side=60, max_pixels=30_000)
+    assert seen is not None
+    assert seen.size == (20, 60)

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from pipeline import local
+from pipeline import chatter, local
 from pipeline.config import Config
 from trainer.errors import ConfigError, WorkDirError
 
@@ -20,7 +20,7 @@ def run(make_images, tmp_path, monkeypatch):
     """Runs with a stand-in for the steps, which take minutes; answers exit code and summary."""
     data = make_images(tmp_path / "data", count=2)
 
-    def with_steps(steps):
+    def with_steps(steps, **options):
         monkeypatch.setattr(local, "_execute", steps)
         exit_code = local.run(
             config=CONFIG,
@@ -29,6 +29,7 @@ def run(make_images, tmp_path, monkeypatch):
             work_dir=tmp_path / "w",
             preset="default",
             command=["frostline", "run"],
+            **options,
         )
         return exit_code, json.loads((tmp_path / "w" / "latest" / "summary.json").read_text())
 
@@ -67,6 +68,55 @@ def test_unexpected_error_is_told_in_a_line_and_logged_in_full(run, capfd, caplo
     assert "FAILED in Trainer" in shown.out
     assert "Traceback" not in shown.out + shown.err
     assert "ValueError: a bug" in caplog.text
+
+
+def noisy(place, request, screen, attempt):
+    """A step that fails after it has said much to the log."""
+    for number in range(20):
+        os.write(2, f"line {number}\n".encode())
+    screen.note("the weights are odd")
+    screen.step_finished("Transform", "ran")
+    attempt.failed_step = "Trainer"
+    raise ValueError("a bug")
+
+
+def test_failed_step_shows_the_last_lines_of_its_log_and_the_next_command(run, capfd):
+    run(noisy)
+    said = capfd.readouterr().out
+    assert "run.log, which ends with\n           | line 12\n" in said
+    assert "           | line 19\n  next     once that is mended" in said
+    assert said.endswith("           frostline run\n")
+    assert "line 11" not in said
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ConfigError("no such layer")])
+def test_run_that_says_itself_what_is_wrong_shows_no_log(run, capfd, error):
+    def steps(place, request, screen, attempt):
+        os.write(2, b"line 1\n")
+        attempt.failed_step = "Trainer"
+        raise error
+
+    run(steps)
+    assert "line 1" not in capfd.readouterr().out
+
+
+def test_quiet_run_tells_warnings_and_how_it_ended(run, capfd):
+    run(noisy, detail="quiet")
+    said = capfd.readouterr().out
+    assert said.startswith("! the weights are odd\n\nFAILED in Trainer after")
+    assert "Transform" not in said
+
+
+def test_verbose_run_shows_the_log_as_it_is_written(run, capfd):
+    def steps(place, request, screen, attempt):
+        with chatter.logged({}):
+            logging.getLogger("tfx").info("a cached execution is used")
+        raise KeyboardInterrupt
+
+    run(steps, detail="verbose")
+    assert "INFO tfx: a cached execution is used\n" in capfd.readouterr().out
+    run(steps)
+    assert "a cached execution" not in capfd.readouterr().out
 
 
 def test_failed_run_has_a_report(run, tmp_path, capfd):

@@ -72,6 +72,21 @@ def test_counts_and_curves_are_read_from_their_files(results, work_dir, recorder
     assert found.training() == {"best_epoch": 1, "epochs": [], "calibration": None}
 
 
+def test_predictions_are_those_of_an_evaluation_that_came_to_an_end(
+    results, work_dir, recorder, tmp_path
+):
+    run = recorder.run("1")
+    recorder.output(run, "ModelEvaluation", tmp_path)
+    recorder.output(run, "ModelBlessing", tmp_path / "b", blessed=0)
+    (tmp_path / "predictions.jsonl").touch()
+    assert results.Results(work_dir).predictions() is None
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / gates.VERDICT_FILE).touch()
+    assert results.Results(work_dir).predictions() == tmp_path / "predictions.jsonl"
+    (tmp_path / "predictions.jsonl").unlink()
+    assert results.Results(work_dir).predictions() is None
+
+
 def test_calibration_is_read_beside_the_curves(results, work_dir, recorder, tmp_path):
     (tmp_path / "history.json").write_text('{"best_epoch": 1, "epochs": []}')
     (tmp_path / "calibration.json").write_text('{"temperature": 0.5}')

@@ -138,3 +138,14 @@ def test_latest_survives_a_run_that_was_killed_while_it_moved_the_link(tmp_path)
     run = places.new_run()
     places.point_latest_at(run)
     assert places.latest.resolve() == run
+
+
+def test_work_directory_that_a_run_holds_is_told_without_touching_it(tmp_path):
+    workdir.check_free(tmp_path / "w")
+    assert not (tmp_path / "w").exists()
+    with (
+        workdir.opened(tmp_path / "w", free_bytes=0),
+        pytest.raises(WorkDirError, match=r"is in use by another run \(process \d+\)"),
+    ):
+        workdir.check_free(tmp_path / "w")
+    workdir.check_free(tmp_path / "w")

@@ -1,14 +1,17 @@
 """The page says what summary.json says, of every kind of run, and refers to nothing outside."""
 
+import json
 import re
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from components.gates import Gate
+from components.judged_images import JudgedImage
 from components.quarantine import SetAside
-from pipeline.report import numerals, page
+from pipeline.report import gallery, numerals, page
 from pipeline.report.distributions import Bin, Distribution, Spread
 from pipeline.report.evidence import Evidence
 from pipeline.steps import Step
@@ -69,6 +72,20 @@ def some_spread():
     return Spread(every, {"train": {"JPEG": 17}, "eval": {"PNG": 4}})
 
 
+def judged(pictures=None):
+    """Ten images, one of them with a wrong label, and what is chosen of them."""
+    images = []
+    for number in range(10):
+        dogs = 0.55 if number == 3 else number / 10
+        truth, label = ("dogs" if number >= 5 else "cats"), ("dogs" if dogs >= 0.5 else "cats")
+        scores = {"cats": 1 - dogs, "dogs": dogs}
+        images.append(
+            JudgedImage(f"v/{truth}/{number}.jpg", "", truth, label, scores[label], scores)
+        )
+    shown = replace(gallery.choose(images, threshold=0.5), pictures=pictures or {})
+    return Evidence(judged=images, gallery=shown)
+
+
 def test_verdict_is_a_sentence_at_the_top(draw):
     [heading] = tree(draw()).iter("h1")
     assert heading.text == "The model passed all 2 checks and is version 7."
@@ -96,6 +113,77 @@ def test_images_are_counted_by_class_and_split(draw):
     html = draw()
     cats = next(row for row in tree(html).iter("tr") if row.find("th/bdi") is not None)
     assert [float(data.get("value")) for data in cats.iter("data")] == [1001, 490]
+
+
+def test_splits_are_called_what_the_data_call_them(draw):
+    data = {
+        "path": "my photos",
+        "read": 4,
+        "accepted": 4,
+        "accepted_by_split": {"train": {"cats": 2}, "eval": {"cats": 2}},
+        "split_names": {"eval": "validation", "train": "training"},
+    }
+    html = draw(Evidence(some_spread()), data=data)
+    said = text(html)
+    assert "images of validation, through" in said
+    assert "Images in validation 2" in said
+    heads = {head.text for head in tree(html).iter("th")}
+    cells = {cell.text for cell in tree(html).iter("td")}
+    assert {"training", "validation"} <= heads & cells
+    assert not {"train", "eval"} & (heads | cells)
+    assert "images of eval, through" in text(draw())
+
+
+def test_threshold_begins_with_what_is_served(draw):
+    html = draw(judged())
+    chooser = tree(html).find(".//div[@class='chooser']")
+    choice = json.loads(chooser.get("data-choice"))
+    assert choice["points"][choice["served"]] == [0.5, 5, 1]
+    assert chooser.find(".//input").get("value") == str(choice["served"])
+    figures = {
+        figure.get("data-shows"): float(figure.find("data").get("value"))
+        for figure in chooser.iter("dd")
+    }
+    assert figures == {"threshold": 0.5, "accuracy": 0.9, "precision": 5 / 6, "recall": 1.0}
+    cells = [float(data.get("value")) for data in chooser.findall(".//tbody//data")]
+    assert cells == [4, 1, 0, 5]
+
+
+def test_slider_is_hidden_until_a_script_can_move_it(draw):
+    html = draw(judged())
+    moves = [each for each in tree(html).iter() if "moves" in (each.get("class") or "").split()]
+    assert len(moves) == 2
+    assert all(each.get("hidden") is not None for each in moves)
+    assert "An image gets the label dogs from a score of" in text(html)
+
+
+def test_curves_of_a_class_are_drawn_with_their_areas_and_a_table(draw):
+    html = draw(judged())
+    labels = [svg.get("aria-label") or "" for svg in tree(html).iter("svg")]
+    assert "ROC: true positive rate against false positive rate" in labels
+    assert "Precision and recall: precision against recall" in labels
+    assert "AUC 0.9600" in text(html)
+    assert "0.5000 (served)" in text(html)
+    assert "ROC" not in text(draw())
+
+
+def test_gallery_shows_mistakes_doubts_and_what_is_right(draw):
+    found = "data:image/jpeg;base64,AA=="
+    html = draw(judged({"v/cats/3.jpg": found}))
+    [picture] = tree(html).iter("img")
+    assert (picture.get("src"), picture.get("alt")) == (found, "v/cats/3.jpg")
+    said = text(html)
+    assert "dogs 0.5500 is cats 0.4500 3.jpg" in said
+    assert "1 of 1 wrong labels" in said
+    assert said.index("Worst mistakes") < said.index("Least certain") < said.index("One of each")
+    assert "no picture " in said
+
+
+def test_gallery_without_pictures_tells_names_and_scores(draw):
+    html = draw(judged())
+    assert list(tree(html).iter("img")) == []
+    assert "dogs 0.5500 is cats 0.4500 3.jpg" in text(html)
+    assert "no pictures are shown" in text(html)
 
 
 def test_slices_are_sorted_by_accuracy_and_small_ones_are_faint(draw):
@@ -210,7 +298,8 @@ def test_failed_run_says_what_went_wrong_and_shows_its_steps(draw):
 
 @pytest.mark.parametrize("status", ["pushed", *OTHER_RUNS])
 def test_page_refers_to_nothing_outside(draw, status):
-    html = draw(Evidence(some_spread()), status=status, **OTHER_RUNS.get(status, {}))
+    found = replace(judged(), spread=some_spread())
+    html = draw(found, status=status, **OTHER_RUNS.get(status, {}))
     found = [
         value
         for element in tree(html).iter()
@@ -224,8 +313,14 @@ def test_page_refers_to_nothing_outside(draw, status):
 def test_names_are_harmless_wherever_they_stand(draw):
     by_label = {NASTY: 3, "dogs": 4}
     metrics = {"accuracy": 0.5, "example_count": 50.0}
+    nasty = JudgedImage(NASTY, NASTY, NASTY, "dogs", 0.75, {NASTY: 0.25, "dogs": 0.75})
     html = draw(
-        Evidence(set_aside=[SetAside(NASTY, NASTY, NASTY, NASTY)], pictures={NASTY: "data:,"}),
+        Evidence(
+            set_aside=[SetAside(NASTY, NASTY, NASTY, NASTY)],
+            pictures={NASTY: "data:,"},
+            judged=[nasty, replace(nasty, truth="dogs")],
+            gallery=gallery.choose([nasty], threshold=None),
+        ),
         status="failed",
         command=["frostline", NASTY],
         log=NASTY,
