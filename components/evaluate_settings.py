@@ -102,6 +102,8 @@ class EvaluateSettings(Frozen):
     by_brightness: SliceBounds = SliceBounds()
     by_sharpness: SliceBounds = SliceBounds()
     by_size: SliceBounds = SliceBounds()
+    by_group: SliceBounds = SliceBounds()
+    """On the images of each group that has enough of them; see `data.group_pattern`."""
     min_images_per_slice: Positive = 30
     """Slices of fewer images are told of, and refuse nothing."""
     max_worsening: MaxWorsening = MaxWorsening()

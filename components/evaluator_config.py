@@ -49,7 +49,7 @@ def create(
         model_specs=[_model_spec()],
         slicing_specs=[
             whole,
-            *(tfma.SlicingSpec(feature_keys=[key]) for key in SLICED_BY.values()),
+            *(tfma.SlicingSpec(feature_keys=[key]) for key in _sliced_by(settings, judged)),
         ],
         metrics_specs=[spec],
     )
@@ -61,6 +61,13 @@ def _model_spec() -> tfma.ModelSpec:
         label_key=features.LABEL,
         prediction_key=features.OUTPUT_SCORES,
     )
+
+
+def _sliced_by(settings: EvaluateSettings, judged: JudgedData) -> list[str]:
+    """Not by groups where none is judged: there may be as many as there are images."""
+    largest = max(judged.slices[features.GROUP].values(), default=0)
+    has_large = largest >= settings.min_images_per_slice
+    return [key for key in SLICED_BY.values() if key != features.GROUP or has_large]
 
 
 def _by_slice(

@@ -33,7 +33,8 @@ from components.evaluate_settings import EvaluateSettings
 from components.evaluations import Evaluation
 from components.gates import Gate, Verdict
 from components.judged_data import SLICED_BY, JudgedData
-from components.model_checks import Baseline, Slice
+from components.model_checks import Baseline, Metrics, Slice
+from trainer import features
 
 FORCE_BLESS = "force_bless"
 
@@ -75,7 +76,8 @@ class EvaluatorExecutor(Executor):
         measured = evaluations.measured(written.uri)
         if latest and is_compared:
             known = Baseline(latest.version, measured.baseline)
-        evaluation = Evaluation(judged.digest, measured.metrics, measured.confusion, known)
+        metrics = _without_small_groups(measured.metrics, judged, settings)
+        evaluation = Evaluation(judged.digest, metrics, measured.confusion, known)
         checks = judge(evaluation, judged, settings, absence=absence)
         [blessing] = output_dict[standard_component_specs.BLESSING_KEY]
         _conclude(blessing, evaluation, checks, reason=exec_properties[FORCE_BLESS])
@@ -93,7 +95,7 @@ def judge(
     checks = model_checks.thresholds(whole, settings)
     for section, feature in SLICED_BY.items():
         slices = [
-            Slice(value, images, evaluation.metrics[model_checks.slice_key(feature, value)])
+            Slice(value, images, evaluation.metrics.get(model_checks.slice_key(feature, value), {}))
             for value, images in sorted(judged.slices[feature].items())
         ]
         checks += model_checks.by_slice(
@@ -107,6 +109,18 @@ def judge(
     if evaluation.baseline:
         checks += model_checks.against(evaluation.baseline, whole, settings, images=judged.images)
     return checks
+
+
+def _without_small_groups(
+    metrics: Metrics, judged: JudgedData, settings: EvaluateSettings
+) -> Metrics:
+    """Only groups that are judged are kept: there may be as many as there are images."""
+    small = {
+        model_checks.slice_key(features.GROUP, value)
+        for value, images in judged.slices[features.GROUP].items()
+        if images < settings.min_images_per_slice
+    }
+    return {key: values for key, values in metrics.items() if key not in small}
 
 
 def _conclude(

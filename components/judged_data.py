@@ -16,6 +16,7 @@ SLICED_BY: Mapping[str, str] = {
     "by_brightness": features.BRIGHTNESS_BUCKET,
     "by_sharpness": features.SHARPNESS_BUCKET,
     "by_size": features.SIZE_BUCKET,
+    "by_group": features.GROUP,
 }
 
 

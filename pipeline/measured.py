@@ -7,6 +7,8 @@ from components.evaluations import Evaluation
 from components.model_checks import WHOLE, Metrics
 from trainer import features
 
+_GROUPS_TOLD = 20
+
 BySlice = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
@@ -14,6 +16,8 @@ def told(evaluation: Evaluation) -> dict[str, Any]:
     """Fields of a `Summary`."""
     slices = _slices(evaluation.metrics)
     by_class = slices.pop(features.LABEL, {})
+    if features.GROUP in slices:
+        slices[features.GROUP] = _worst(slices[features.GROUP])
     baseline = evaluation.baseline
     return {
         "evaluation": evaluation.metrics[WHOLE],
@@ -23,6 +27,12 @@ def told(evaluation: Evaluation) -> dict[str, Any]:
         "confusion": _table(evaluation, by_class),
         "baseline": baseline and {"version": baseline.version, "metrics": baseline.metrics},
     }
+
+
+def _worst(groups: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
+    """The least accurate ones: a person looks at a few, and there may be thousands."""
+    ranked = sorted(groups, key=lambda name: groups[name].get("accuracy", 0.0))
+    return {name: groups[name] for name in sorted(ranked[:_GROUPS_TOLD])}
 
 
 def _slices(metrics: Metrics) -> dict[str, dict[str, Mapping[str, float]]]:

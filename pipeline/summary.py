@@ -74,7 +74,8 @@ class Summary:
     evaluation: metric -> value, of the whole judged split
     evaluation_by_class: class -> metric -> value
     evaluation_by_slice: property (`format`, `brightness`, `sharpness` or `size`) -> word, such as
-      `dark` -> metric -> value; `example_count` is how many images that is
+      `dark` -> metric -> value; `example_count` is how many images that is; `group` -> the 20 least
+      accurate groups of those that have enough images
     confusion: class -> served label -> images
     baseline: the latest blessed model on the same images: `version`, `metrics` (metric -> value)
     force_bless: why a person had the model blessed in spite of failed checks

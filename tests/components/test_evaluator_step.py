@@ -59,6 +59,8 @@ def example(label, score, number):
         "image/sharpness/bucket": text("sharp"),
         "image/size/bucket": text("small"),
     }
+    if number < 3:  # The others belong to nobody.
+        feature["image/group"] = text(("007", "007", "é b")[number])
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
@@ -209,6 +211,29 @@ def test_first_model_is_blessed_and_told_to_have_no_baseline(evaluate):
     assert first.verdict.baseline == ""
     assert first.sentences["against_baseline"].startswith("There is no blessed model yet.")
     assert first.evaluation["baseline"] is None
+
+
+def test_groups_with_enough_images_are_judged_by_themselves(evaluate):
+    # Of each class the first two images are in group 007, which the model gets right.
+    strict = {"accuracy": {"min": 0.8}}
+    settings = {**LOOSE, "by_group": strict, "min_images_per_slice": 3}
+    passed = evaluate(settings, shift=0.25, name="enough")
+    assert passed.tfma_agrees
+    assert passed.is_blessed
+    assert passed.evaluation["metrics"]["image/group:007"]["accuracy"] == 1.0
+    # That of two images is too small, and not even told of.
+    assert "image/group:é b" not in passed.evaluation["metrics"]
+    assert "é b (2)" in passed.sentences["accuracy_by_group"]
+    refused = evaluate({**settings, "min_images_per_slice": 2}, shift=0.35, name="small")
+    assert refused.tfma_agrees
+    assert refused.failed == ["accuracy_by_group"]
+    assert "é b" in refused.sentences["accuracy_by_group"]
+    worse = evaluate({**settings, "by_class": {}}, shift=0.45, name="worse")
+    assert worse.tfma_agrees
+    assert "007" in worse.sentences["accuracy_by_group"]
+    assert worse.failed == ["accuracy_by_group"]
+    none = evaluate({**settings, "min_images_per_slice": 5}, name="none")
+    assert not [key for key in none.evaluation["metrics"] if "image/group" in key]
 
 
 def test_metrics_are_those_of_the_whole_and_of_each_slice(evaluate):

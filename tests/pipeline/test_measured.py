@@ -21,9 +21,9 @@ def told():
     from components.evaluations import Evaluation
     from pipeline import measured
 
-    def tell(baseline=None):
+    def tell(baseline=None, **more):
         confusion = {"cats": {"cats": 6, "12:30": 4}, "12:30": {"12:30": 3}}
-        return measured.told(Evaluation("d", METRICS, confusion, baseline))
+        return measured.told(Evaluation("d", {**METRICS, **more}, confusion, baseline))
 
     return tell
 
@@ -36,6 +36,12 @@ def test_evaluation_is_told_as_a_whole_by_class_and_by_property(told):
         "brightness": {"dark": {"accuracy": 0.7}, "bright": {"accuracy": 0.8}},
         "format": {"JPEG": {"accuracy": 0.9}},
     }
+
+
+def test_of_many_groups_the_least_accurate_are_told(told):
+    groups = {f"image/group:p{n}": {"accuracy": n / 100} for n in range(99, 0, -1)}
+    found = told(**groups)["evaluation_by_slice"]["group"]
+    assert sorted(found) == sorted(f"p{n}" for n in range(1, 21))
 
 
 def test_confusion_is_a_whole_table_with_zeros(told):
