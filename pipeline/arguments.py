@@ -18,6 +18,7 @@ from pipeline.commands import (
 )
 from pipeline.presets import SAMPLE
 from pipeline.serving import arguments as serve_arguments
+from trainer.errors import ConfigError
 
 _EPILOG = """\
 examples:
@@ -84,14 +85,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_run(commands: Commands) -> None:
     run = add_command(commands, "run", "train, judge and push a classifier")
     run.set_defaults(json=False)
-    run.add_argument(
-        "--force-bless",
-        type=_reason("the model is pushed as it is"),
-        metavar="REASON",
-        help="push a model that failed the Evaluator's checks; the reason is kept with the model. "
-        "It overrules neither the serving gate nor an untrained base",
-    )
-    _add_run_options(run)
+    add_run_options(run)
 
 
 def _add_tune(commands: Commands) -> None:
@@ -100,10 +94,28 @@ def _add_tune(commands: Commands) -> None:
     tune.set_defaults(force_bless=None)
     tune.add_argument("--trials", type=positive, metavar="N", help="as --set tune.trials=N")
     tune.add_argument("--json", action="store_true", help="print summary.json and nothing else")
-    _add_run_options(tune)
+    _add_job(tune)
+    _add_work_dir(tune)
+    add_weights(tune)
+    add_config_options(tune)
 
 
-def _add_run_options(run: argparse.ArgumentParser) -> None:
+def add_run_options(run: argparse.ArgumentParser, *, is_local: bool = True) -> None:
+    """Add all that `frostline run` takes; a work directory is needed where the run is local."""
+    run.add_argument(
+        "--force-bless",
+        type=_reason("the model is pushed as it is"),
+        metavar="REASON",
+        help="push a model that failed the Evaluator's checks; the reason is kept with the model. "
+        "It overrules neither the serving gate nor an untrained base",
+    )
+    _add_job(run)
+    _add_work_dir(run, is_local=is_local)
+    add_weights(run)
+    add_config_options(run)
+
+
+def _add_job(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--data",
         type=_data,
@@ -127,15 +139,18 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         help="go on although the data gate refuses the data; the reason is kept with the run, and "
         "later data are compared with these",
     )
+
+
+def _add_work_dir(run: argparse.ArgumentParser, *, is_local: bool = True) -> None:
+    kept = "where everything of the run is kept; the model is pushed to DIR/serving"
+    ignored = "taken and left alone: pods keep their state in kubeflow.state"
     run.add_argument(
         "--work-dir",
         type=Path,
         metavar="DIR",
-        required=True,
-        help="where everything of the run is kept; the model is pushed to DIR/serving",
+        required=is_local,
+        help=kept if is_local else ignored,
     )
-    add_weights(run)
-    add_config_options(run)
 
 
 def _add_data(commands: Commands) -> None:
@@ -254,6 +269,22 @@ def _add_gc(commands: Commands) -> None:
     gc.add_argument(
         "--dry-run", action="store_true", help="remove nothing, and tell what would be removed"
     )
+
+
+def check_data_is_named(options: argparse.Namespace) -> None:
+    """Refuse a run whose data nobody has named.
+
+    Raises:
+      ConfigError: there is no --data and nothing that makes any, or a --span of none.
+    """
+    if options.data is None and options.preset != SAMPLE:
+        raise ConfigError(
+            "--data DIR is missing: a folder with a subfolder of images for each class, a "
+            "manifest or an archive "
+            f"(only --preset {SAMPLE} makes its own)"
+        )
+    if options.data is None and options.span is not None:
+        raise ConfigError(f"--span {options.span} needs --data DIR with folders DIR/span-<N>/")
 
 
 def _data(text: str) -> str:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import arguments, overview_commands
 from pipeline.bulk import arguments as bulk_arguments
-from pipeline.presets import SAMPLE
-from trainer.errors import ConfigError, FrostlineError
+from trainer.errors import FrostlineError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -70,14 +69,7 @@ def _tune(options: argparse.Namespace) -> int:
 
 
 def _run_pipeline(options: argparse.Namespace, *, until_tuned: bool) -> int:
-    if options.data is None and options.preset != SAMPLE:
-        raise ConfigError(
-            "--data DIR is missing: a folder with a subfolder of images for each class, a "
-            "manifest or an archive "
-            f"(only --preset {SAMPLE} makes its own)"
-        )
-    if options.data is None and options.span is not None:
-        raise ConfigError(f"--span {options.span} needs --data DIR with folders DIR/span-<N>/")
+    arguments.check_data_is_named(options)
     config = _resolved(options)
     from pipeline import local
 

@@ -6,6 +6,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -17,6 +18,9 @@ from pipeline.report import distributions
 from pipeline.report.distributions import Spread
 from pipeline.summary import Summary
 from pipeline.workdir import WorkDir
+
+if TYPE_CHECKING:
+    from pipeline.results import Outputs
 
 _MOST_PICTURES = 24
 _SIDE = 160  # pixels
@@ -44,7 +48,11 @@ def gather(place: WorkDir, summary: Summary, listing: Listing) -> Evidence:
     """
     from pipeline.results import Results
 
-    results = Results(place)
+    return of(Results(place), summary, listing)
+
+
+def of(results: "Outputs", summary: Summary, listing: Listing) -> Evidence:
+    """Collect it from what the steps of a run have put out; see `gather`."""
     statistics, set_aside = results.statistics(), results.set_aside()
     limits = summary.config["data"]
     pictures = pictures_of(
