@@ -25,16 +25,20 @@ CHECK_PYTHON := $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 1
 LOCK_PLATFORM := x86_64-manylinux_2_28
 LOCK_TOOL := uv==0.13.9
 LOCK_VENV := build/lock-venv
-COMPILE := $(LOCK_VENV)/bin/uv pip compile setup.py --extra dev --quiet \
-	--override requirements.overrides --python-version 3.11 --python-platform $(LOCK_PLATFORM) \
-	--generate-hashes --no-header --no-annotate --no-emit-index-url $(ARGS)
+RESOLVE := $(LOCK_VENV)/bin/uv pip compile setup.py --quiet --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url
+COMPILE := $(RESOLVE) --extra dev --override requirements.overrides \
+	--python-platform $(LOCK_PLATFORM) $(ARGS)
+# The image for Kubeflow has a newer glibc, so that nothing is overridden. What it finds in its
+# lock uv keeps where it can: that is first made a copy of the other one.
+COMPILE_IMAGE := $(RESOLVE) --python-platform x86_64-manylinux_2_39
 
 # What the test of the report asks about its accessibility; without npm that test is skipped.
 AXE := build/axe-core.installed
 AXE_CORE := axe-core@4.14.1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check e2e bench lock clean
+.PHONY: help run test check e2e bench golden lock clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -54,7 +58,7 @@ check: $(INSTALLED) ## Check format, lint, types, import contracts and registry 
 	@echo 'Looking for the host of a package registry in the files ...'
 	@git grep --no-index --exclude-standard -nIE 'pypi[.]org|pythonhosted[.]org|npmjs[.]org'; \
 		test $$? -eq 1 || { echo 'error: name no registry host: everybody has their own'; exit 1; }
-	@grep -nE '://|^-' requirements*; \
+	@grep -nE '://|^-' requirements* kubeflow/requirements*; \
 		test $$? -eq 1 || { echo 'error: a lock holds names, versions and hashes only'; exit 1; }
 
 e2e: $(INSTALLED) $(AXE) ## Run the end-to-end tests (tens of minutes)
@@ -64,12 +68,19 @@ bench: $(INSTALLED) ## Run every benchmark; each prints one line of JSON
 	@test -n '$(BENCHMARKS)' || { echo 'error: benchmarks/ holds no benchmark'; exit 1; }
 	@set -e; for file in $(BENCHMARKS); do $(BIN)/python $$file $(ARGS); done
 
+golden: $(INSTALLED) ## Write the golden files anew, to be reviewed as a diff
+	GOLDEN=write $(BIN)/python -m pytest tests/kubeflow/test_compile.py -k golden $(ARGS)
+
 lock: ## Pin the requirements of setup.py anew (ARGS=--upgrade: the newest of each)
 	@$(CHECK_PYTHON)
 	$(PYTHON) -m venv --clear $(LOCK_VENV)
 	$(LOCK_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps $(LOCK_TOOL)
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --extra gpu --constraint requirements.lock --output-file requirements-gpu.lock
+	cp requirements.lock kubeflow/requirements.lock
+	$(COMPILE_IMAGE) --output-file kubeflow/requirements.lock
+	cp kubeflow/requirements.lock kubeflow/requirements-gpu.lock
+	$(COMPILE_IMAGE) --extra gpu --output-file kubeflow/requirements-gpu.lock
 	rm -rf $(LOCK_VENV)
 
 clean: ## Remove .venv, builds and caches; runs/ stays

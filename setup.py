@@ -57,6 +57,7 @@ setup(
         "components",
         "pipeline",
         "pipeline.bulk",
+        "pipeline.cluster",
         "pipeline.report",
         "pipeline.serving",
         "trainer",

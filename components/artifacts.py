@@ -1,4 +1,8 @@
-"""The artifact types that TFX lacks."""
+"""The artifact types that TFX lacks.
+
+Kubeflow's documents tell of a type by a name alone, which TFX then imports: so it begins with the
+package, which hands the types on; see `components.__getattr__`.
+"""
 
 from tfx.types.artifact import Artifact
 
@@ -10,16 +14,28 @@ class Quarantine(Artifact):
     set aside: `path`, `label`, `reason`, `message`.
     """
 
-    TYPE_NAME = "Quarantine"
+    TYPE_NAME = "components.Quarantine"
 
 
 class DataVerdict(Artifact):
     """What the DataGate made of the data: `verdict.json` is a `components.gates.Verdict`."""
 
-    TYPE_NAME = "DataVerdict"
+    TYPE_NAME = "components.DataVerdict"
 
 
 class FrozenFeatures(Artifact):
     """What the frozen base has made of the images of a run: a `trainer.feature_set`."""
 
-    TYPE_NAME = "FrozenFeatures"
+    TYPE_NAME = "components.FrozenFeatures"
+
+
+class RunSummary(Artifact):
+    """A file: `summary.json` of a run on a cluster."""
+
+    TYPE_NAME = "components.RunSummary"
+
+
+class Report(Artifact):
+    """A file: `report.html` of a run on a cluster, under the name by which Kubeflow shows it."""
+
+    TYPE_NAME = "system.HTML"

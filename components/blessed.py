@@ -21,6 +21,8 @@ class Blessed:
     metrics: slice -> metric -> value; the whole split is the slice ""
     serving: what the ServingGate measured
     forced: why a person had it pushed in spite of failed checks; empty if nobody did
+    terms: `made_from`, the same for two runs that make the same model, and `fingerprint`,
+      `settings` and `force_bless`, which it was judged on; empty where ML Metadata tells of them
     """
 
     version: int
@@ -29,6 +31,7 @@ class Blessed:
     metrics: Mapping[str, Mapping[str, float]]
     serving: Mapping[str, Any] = field(default_factory=dict)
     forced: str = ""
+    terms: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(path: str) -> Blessed | None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import json_format
@@ -26,7 +27,9 @@ Artifacts = dict[str, list[Artifact]]
 class PusherExecutor(Executor):
     """Pushes a blessed model, and points at it as the latest blessed one.
 
-    `custom_config` holds `keep_versions`, and `pointer`, the file or URL of a `Blessed`.
+    `custom_config` holds `keep_versions`, and `pointer`, the file or URL of a `Blessed`; and
+    `terms`, JSON of those of a `Blessed`: what was made from the same is not pushed twice. They
+    are empty where TFX's cache sees to that.
     """
 
     def Do(  # noqa: N802  TFX's own name
@@ -40,7 +43,11 @@ class PusherExecutor(Executor):
         destination = tfx.proto.PushDestination()
         json_format.Parse(exec_properties["push_destination"], destination)
         base = destination.filesystem.base_directory
-        release = _release(base, input_dict)
+        terms = json.loads(config.get("terms") or "{}")
+        if terms and (standing := releases.standing(base, terms["made_from"])):
+            self._mark(pushed_model, standing)
+            return
+        release = _release(base, input_dict, terms)
         model = self.GetModelPath(input_dict)
         # TFX's own archive of what was pushed: first, as a full disk must end this step before
         # anything is served.
@@ -52,6 +59,9 @@ class PusherExecutor(Executor):
         except OSError:
             # The model is served by now, and the next push tries again.
             _LOGGER.exception("earlier versions in %s could not be removed", base)
+        self._mark(pushed_model, release)
+
+    def _mark(self, pushed_model: Artifact, release: Blessed) -> None:
         self._MarkPushed(
             pushed_model, pushed_destination=release.model, pushed_version=str(release.version)
         )
@@ -63,7 +73,7 @@ class Pusher(tfx.components.Pusher):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(PusherExecutor)
 
 
-def _release(base: str, inputs: Artifacts) -> Blessed:
+def _release(base: str, inputs: Artifacts, terms: Mapping[str, str]) -> Blessed:
     judged = artifact_utils.get_single_uri(inputs["model_blessing"])
     measured = artifact_utils.get_single_uri(inputs["infra_blessing"])
     evaluation = json.loads(io_utils.read_string_file(f"{judged}/{EVALUATION_FILE}"))
@@ -75,4 +85,5 @@ def _release(base: str, inputs: Artifacts) -> Blessed:
         metrics=evaluation["metrics"],
         serving=json.loads(io_utils.read_string_file(f"{measured}/{serving_examination.FILE}")),
         forced=gates.parsed(io_utils.read_string_file(f"{judged}/{VERDICT_FILE}")).accept_reason,
+        terms=terms,
     )

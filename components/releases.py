@@ -86,6 +86,20 @@ def card(folder: Path) -> Blessed | None:
     return blessed.read(str(folder / CARD))
 
 
+def standing(base: str, made_from: str) -> Blessed | None:
+    """The version that need not be pushed again: it was made from the same, and no other since.
+
+    A version that a person has withdrawn counts: the same model does not come back by itself.
+    """
+    served = _cards(base)
+    hidden = [] if storage.is_remote(base) else _cards(f"{base}/{WITHDRAWN}")
+    own = [card for card in served + hidden if card.terms.get("made_from") == made_from]
+    others = [card for card in served if card.terms.get("made_from") != made_from]
+    latest = max(own, key=lambda card: card.version, default=None)
+    is_latest = latest and latest.version > max((card.version for card in others), default=0)
+    return latest if is_latest else None
+
+
 def withdraw(base: Path, version: int) -> None:
     """Take a version from the server; `restore` brings it back."""
     (base / WITHDRAWN).mkdir(exist_ok=True)
@@ -130,6 +144,12 @@ def sweep(base: Path) -> None:
 
 def _all(base: Path) -> list[int]:
     return versions(base) + withdrawn(base)
+
+
+def _cards(base: str) -> list[Blessed]:
+    known = _remote_versions(base) if storage.is_remote(base) else versions(Path(base))
+    found = [blessed.read(f"{base}/{version}/{CARD}") for version in known]
+    return [card for card in found if card]
 
 
 def _remote_versions(base: str) -> list[int]:

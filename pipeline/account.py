@@ -17,6 +17,7 @@ from pipeline.verdict import weights_gate
 from pipeline.workdir import WorkDir
 
 if TYPE_CHECKING:
+    from pipeline.results import Outputs
     from trainer.feature_set import FeatureSet
 
 FROZEN_FEATURES = "FrozenFeatures"
@@ -26,7 +27,18 @@ KEPT = ("history.json", "curves.png", "model.txt")
 
 def sum_up(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) -> Summary:
     """Sum a run up, however far it came, and keep its curves and predictions in `run_dir`."""
-    found = _found(place, run_dir, request, attempt) if attempt.began else {}
+    if not attempt.began:
+        return told(None, place, run_dir, request, attempt)
+    from pipeline.results import Results
+
+    return told(Results(place), place, run_dir, request, attempt)
+
+
+def told(
+    results: "Outputs | None", place: WorkDir, run_dir: Path, request: Request, attempt: Attempt
+) -> Summary:
+    """The summary of a run whose steps have put something out, or nothing."""
+    found = _found(results, place, run_dir, request, attempt) if results else {}
     data = {"path": attempt.data or request.data, **found.pop("data", {})}
     return Summary(
         run_id=run_dir.name,
@@ -46,11 +58,11 @@ def sum_up(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) ->
     )
 
 
-def _found(place: WorkDir, run_dir: Path, request: Request, attempt: Attempt) -> dict[str, Any]:
+def _found(
+    results: "Outputs", place: WorkDir, run_dir: Path, request: Request, attempt: Attempt
+) -> dict[str, Any]:
     from pipeline import measured
-    from pipeline.results import Results
 
-    results = Results(place)
     counts, evaluation = results.counts(), results.evaluation()
     judgement = results.model_verdict()
     verdict = _refusal(place) if attempt.status == "refused" else results.data_verdict()

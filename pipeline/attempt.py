@@ -14,6 +14,7 @@ from trainer.errors import FrostlineError
 EXIT_CODES: Mapping[Status, int] = {
     "pushed": 0,
     "tuned": 0,
+    "finished": 0,
     "failed": 1,
     "not_blessed": 3,
     "not_pushed": 3,

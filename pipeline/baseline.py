@@ -24,7 +24,13 @@ class ModelTerms:
 
 
 def terms(
-    work_dir: WorkDir, *, model_name: str, made_from: str, settings: str, force_bless: str
+    work_dir: WorkDir,
+    *,
+    model_name: str,
+    made_from: str,
+    settings: str,
+    force_bless: str,
+    pointer: str | None = None,
 ) -> ModelTerms:
     """What a run's model is to be judged on.
 
@@ -33,8 +39,9 @@ def terms(
       made_from: the same for two runs that make the same model.
       settings: the bounds, as JSON: a person's reason holds for these and no others.
       force_bless: why this run's model is blessed whatever it is; may be empty.
+      pointer: the file or URL that leads to the blessed model; None is the work directory's.
     """
-    pointer = str(work_dir.blessed(model_name))
+    pointer = pointer or str(work_dir.blessed(model_name))
     latest = blessed.read(pointer)
     if latest is None:
         return ModelTerms("none", force_bless)
@@ -42,7 +49,9 @@ def terms(
     from components import blessed_model
     from pipeline import results
 
-    before = results.terms_of_push(work_dir, Path(latest.model), made_from=made_from)
+    before = results.terms_of_push(
+        work_dir, Path(latest.model), made_from=made_from
+    ) or results.terms_of_card(latest, made_from=made_from)
     if before is None:
         there = blessed_model.absence(latest)
         return ModelTerms(digests.of([blessed.text_of(pointer), there]), force_bless)

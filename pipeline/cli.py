@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pipeline import arguments, overview_commands
+from pipeline import arguments, overview_commands, run_arguments
 from pipeline.bulk import arguments as bulk_arguments
-from pipeline.presets import SAMPLE
-from trainer.errors import ConfigError, FrostlineError
+from trainer.errors import FrostlineError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -93,14 +92,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _resolved_for_run(options: argparse.Namespace) -> "Config":
-    if options.data is None and options.preset != SAMPLE:
-        raise ConfigError(
-            "--data DIR is missing: a folder with a subfolder of images for each class, a "
-            "manifest or an archive "
-            f"(only --preset {SAMPLE} makes its own)"
-        )
-    if options.data is None and options.span is not None:
-        raise ConfigError(f"--span {options.span} needs --data DIR with folders DIR/span-<N>/")
+    run_arguments.check_data_is_named(options)
     return _resolved(options)
 
 

@@ -10,15 +10,16 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from components.evaluate_settings import METRICS, Bound, EvaluateSettings
+from components.evaluate_settings import METRICS, EvaluateSettings
 from components.gate_settings import GateSettings
 from components.serving_gate_settings import ServingGateSettings
 from components.settings import FeatureSettings, IngestionSettings
+from pipeline.cluster.settings import KubeflowSettings
 from pipeline.layers import Layer, is_table, merged, stacked
 from trainer import search_space
 from trainer.errors import ConfigError
@@ -78,6 +79,7 @@ class Config(TrainerSettings):
     beam: BeamSettings = BeamSettings()
     tune: TuneSettings = TuneSettings()
     report: ReportSettings = ReportSettings()
+    kubeflow: KubeflowSettings = KubeflowSettings()
 
     @model_validator(mode="after")
     def _search_finds_its_features(self) -> "Config":
@@ -132,22 +134,31 @@ def to_toml(config: Config, *, comment: Comment = lambda path: ()) -> str:
 def _toml_tables(
     table: Mapping[str, Any], *, path: tuple[str, ...], comment: Comment
 ) -> Iterator[str]:
-    values = {key: value for key, value in table.items() if not is_table(value)}
+    values = {key: value for key, value in table.items() if not (is_table(value) and value)}
     if values:
-        lines = [*comment(path), f"[{'.'.join(path)}]"]
+        lines = [*comment(path), f"[{'.'.join(map(_toml_key, path))}]"]
         for key, value in values.items():
-            lines += [*comment((*path, key)), f"{key} = {toml_value(value)}"]
+            lines += [*comment((*path, key)), f"{_toml_key(key)} = {toml_value(value)}"]
         yield "\n".join(lines)
     for key, value in table.items():
-        if is_table(value):
+        if key not in values:
             yield from _toml_tables(value, path=(*path, key), comment=comment)
 
 
 def toml_value(value: Any) -> str:
     """A value of a setting as TOML."""
+    if is_table(value):
+        pairs = (f"{_toml_key(key)} = {toml_value(inner)}" for key, inner in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml_value, value))}]"
     # JSON's strings, booleans and finite numbers are TOML's too, DEL apart.
     text = "none" if value is None else value
     return json.dumps(text, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)
 
 
 def _problem(details: ErrorDetails, layers: Sequence[Layer]) -> str:
@@ -189,13 +200,19 @@ def _no_such_key(path: Sequence[str]) -> str:
 
 
 def _known_keys(section: Sequence[str]) -> Sequence[str]:
-    if tuple(section) == ("evaluate", "thresholds"):
-        return METRICS
-    if tuple(section[:2]) == ("evaluate", "thresholds"):
-        return list(Bound.model_fields)
     model: Any = Config
     for name in section:
-        # `Bound | None` is a Bound that may be unset; of a table, the keys come first.
-        annotation = model.model_fields[name].annotation
-        model = next(iter(get_args(annotation)), annotation)
+        model = _within(model, name)
+    if get_origin(model) is dict:
+        model = get_args(model)[0]
     return list(getattr(model, "model_fields", get_args(model)))
+
+
+def _within(model: Any, name: str) -> Any:
+    """The type of what a section, a table or a list of settings has under a name."""
+    if fields := getattr(model, "model_fields", None):
+        annotation = fields[name].annotation
+        # `Bound | None` is a Bound that may be unset.
+        is_whole = get_origin(annotation) in (dict, list)
+        return annotation if is_whole else next(iter(get_args(annotation)), annotation)
+    return get_args(model)[-1]

@@ -62,7 +62,7 @@ def text(preset: str) -> str:
         setting, value = known.get(tuple(path)), _at(own, path)
         values = {name: _at(each, path) for name, each in presets.items()}
         elsewhere = {name: each for name, each in values.items() if each != value}
-        is_first = setting is None or is_table(value)
+        is_first = setting is None or (is_table(value) and bool(value))
         return [*([] if is_first else [""]), *_explained(setting or _UNKNOWN, elsewhere)]
 
     head = _HEAD.format(preset=preset, file=FILE, default=DEFAULT)

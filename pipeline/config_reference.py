@@ -97,8 +97,10 @@ def _accepts(schema: Mapping[str, Any], *, tables: Mapping[str, Any]) -> str:
             return f"a table of {', '.join(tables[name.rpartition('/')[2]]['properties'])}"
         case {"type": "array", "items": items}:
             return f"a list, each {_accepts(items, tables=tables)}"
-        case {"type": "object", "propertyNames": {"enum": names}}:
-            return f"a table for each of {', '.join(names)}"
+        case {"type": "object", "propertyNames": {"enum": names}, "additionalProperties": each}:
+            return f"{_accepts(each, tables=tables)}, for each of {', '.join(names)}"
+        case {"type": "object", "additionalProperties": each}:
+            return f"a table, each value {_accepts(each, tables=tables)}"
     ends = [f"{word} {schema[key]:g}" for key, word in _ENDS.items() if key in schema]
     return ", ".join([_KINDS[schema["type"]], *([" and ".join(ends)] if ends else [])])
 

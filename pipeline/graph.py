@@ -1,10 +1,11 @@
 """The whole product on one screen: from a folder of images to a pushed model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.orchestration import metadata
 
 from components import statistics
 from components.blessed_model import BlessedModel
@@ -34,8 +35,13 @@ def create_pipeline(
     judging: Judging,
     push_request: str,
     until_tuned: bool = False,
+    before: Sequence[BaseNode] = (),
+    name: str | None = None,
+    root: str | None = None,
 ) -> tfx.dsl.Pipeline:
     """The steps in order, each fed by the ones above it.
+
+    Texts of `sources` and `judging` may be TFX's placeholders for what steps in `before` put out.
 
     Args:
       config: what is to be done.
@@ -44,6 +50,9 @@ def create_pipeline(
       judging: how the data are to be judged.
       push_request: changes when a model must be pushed although nothing else changed.
       until_tuned: leave out all that comes after the Tuner.
+      before: steps that come first.
+      name: what the pipeline is called; None is the model's name.
+      root: the path or URI where artifacts go; None is within the work directory.
     """
     order = Order(config, sources, work_dir, judging, push_request)
     example_gen = _example_gen(order)
@@ -52,15 +61,23 @@ def create_pipeline(
     learning = _learning(order, example_gen, schema_gen, data_gate, until_tuned=until_tuned)
     releasing = [] if until_tuned else _releasing(order, example_gen, trainer=learning[-1])
     return tfx.dsl.Pipeline(
-        pipeline_name=config.push.model_name,
-        pipeline_root=str(work_dir.artifacts),
-        components=[example_gen, *checking, *learning, *releasing],
+        pipeline_name=name or config.push.model_name,
+        pipeline_root=root or str(work_dir.artifacts),
+        components=[*before, example_gen, *checking, *learning, *releasing],
         enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(
-            str(work_dir.metadata)
-        ),
+        metadata_connection_config=_metadata(work_dir),
         beam_pipeline_args=beam_pipeline_args(config),
     )
+
+
+def _metadata(work_dir: WorkDir) -> metadata_store_pb2.ConnectionConfig:
+    # TFX's own function makes the folder. Where a cluster's pipeline is compiled there is none.
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(work_dir.metadata)
+    config.sqlite.connection_mode = (
+        metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    )
+    return config
 
 
 @dataclass(frozen=True)
@@ -257,6 +274,7 @@ def _pusher(
             "push_request": order.push_request,
             "keep_versions": order.config.push.keep_versions,
             "pointer": str(order.work_dir.blessed(model_name)),
+            "terms": "",
         },
     )
 

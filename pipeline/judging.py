@@ -35,12 +35,15 @@ def prepare(
     *,
     accept_reason: str | None,
     force_bless: str | None = None,
+    pointer: str | None = None,
 ) -> Judging:
     """Settle how a run's data and model are to be judged.
 
     Args:
       accept_reason: why the data are accepted in spite of failed checks.
       force_bless: why the model is blessed in spite of failed checks.
+      pointer: the file or URL that leads to the model that was blessed last; None is the work
+        directory's.
 
     Raises:
       ConfigError: the curated schema is missing or broken.
@@ -64,5 +67,6 @@ def prepare(
         made_from=model_digest(config, sources),
         settings=config.evaluate.model_dump_json(),
         force_bless=force_bless or "",
+        pointer=pointer,
     )
     return Judging(copy, fingerprint, terms, model_terms)

@@ -244,14 +244,7 @@ def _sample(place: WorkDir) -> str:
 def _status(place: WorkDir) -> Status:
     from pipeline.results import Results
 
-    results = Results(place)
-    if not results.is_blessed():
-        return "not_blessed"
-    if (verdict := results.serving_verdict()) and verdict.failed:
-        return "not_servable"
-    if results.is_withdrawn():
-        return "withdrawn"
-    return "pushed" if results.pushed() else "not_pushed"
+    return Results(place).status()
 
 
 def _full_disk(place: WorkDir, error: Exception) -> WorkDirError | None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from components import (
     quarantine,
     releases,
     serving_examination,
+    storage,
 )
+from components.blessed import Blessed
 from components.evaluations import Evaluation
 from components.gates import Verdict
 from components.quarantine import IngestionCounts, SetAside
-from pipeline.summary import Pushed
+from pipeline.summary import Pushed, Status
 from pipeline.workdir import WorkDir
 from trainer import calibration, feature_set
 from trainer.feature_set import FeatureSet
@@ -32,12 +34,12 @@ _RUN_CONTEXT = "pipeline_run"
 _OUTPUT = mlmd.Event.OUTPUT
 
 
-class Results:
-    """The artifacts of the latest run; each question is answered None where there is none yet."""
+class Outputs:
+    """The artifacts of a run; each question is answered None where there is none yet."""
 
-    def __init__(self, work_dir: WorkDir) -> None:
-        self._store = _store(work_dir)
-        self._artifacts = self._outputs_of_latest_run()
+    def __init__(self, artifacts: Iterable[mlmd.Artifact]) -> None:
+        # Types of our own bear the name of their package: `components.Quarantine`.
+        self._artifacts = {artifact.type.rpartition(".")[2]: artifact for artifact in artifacts}
 
     def counts(self) -> IngestionCounts | None:
         """What ingestion read and set aside."""
@@ -116,11 +118,23 @@ class Results:
     def pushed(self) -> Pushed | None:
         """Where the model is served from."""
         pushed = self._pushed_before()
-        return pushed if pushed and Path(pushed.path).exists() else None
+        if pushed is None or storage.is_remote(pushed.path):
+            return pushed
+        return pushed if Path(pushed.path).exists() else None
 
     def is_withdrawn(self) -> bool:
         """Whether the model was pushed, by an earlier run, and is served no more."""
         return self._pushed_before() is not None and self.pushed() is None
+
+    def status(self) -> Status:
+        """How a run has ended whose steps have all come to an end."""
+        if not self.is_blessed():
+            return "not_blessed"
+        if (verdict := self.serving_verdict()) and verdict.failed:
+            return "not_servable"
+        if self.is_withdrawn():
+            return "withdrawn"
+        return "pushed" if self.pushed() else "not_pushed"
 
     def _pushed_before(self) -> Pushed | None:
         artifact = self._artifacts.get("PushedModel")
@@ -134,17 +148,24 @@ class Results:
         folder = self._folder("ModelBlessing")
         return folder if folder and (folder / gates.VERDICT_FILE).exists() else None
 
-    def _outputs_of_latest_run(self) -> dict[str, mlmd.Artifact]:
-        runs = self._store.get_contexts_by_type(_RUN_CONTEXT)
-        if not runs:
-            return {}
-        latest = max(runs, key=lambda run: run.create_time_since_epoch)
-        executions = self._store.get_executions_by_context(latest.id)
-        events = self._store.get_events_by_execution_ids([each.id for each in executions])
-        artifacts = self._store.get_artifacts_by_id(
-            [event.artifact_id for event in events if event.type == _OUTPUT]
-        )
-        return {artifact.type: artifact for artifact in artifacts}
+
+class Results(Outputs):
+    """The artifacts of the latest run of a work directory."""
+
+    def __init__(self, work_dir: WorkDir) -> None:
+        super().__init__(_outputs_of_latest_run(_store(work_dir)))
+
+
+def _outputs_of_latest_run(store: MetadataStore) -> list[mlmd.Artifact]:
+    runs = store.get_contexts_by_type(_RUN_CONTEXT)
+    if not runs:
+        return []
+    latest = max(runs, key=lambda run: run.create_time_since_epoch)
+    executions = store.get_executions_by_context(latest.id)
+    events = store.get_events_by_execution_ids([each.id for each in executions])
+    return store.get_artifacts_by_id(
+        [event.artifact_id for event in events if event.type == _OUTPUT]
+    )
 
 
 def push_request(work_dir: WorkDir, *, model_name: str, made_from: str) -> str:
@@ -224,6 +245,18 @@ def terms_of_push(work_dir: WorkDir, folder: Path, *, made_from: str) -> PushTer
             request = json.loads(pusher["custom_config"])["push_request"]
             return _push_terms(others) if request.startswith(made_from) else None
     return None
+
+
+def terms_of_card(card: Blessed, *, made_from: str) -> PushTerms | None:
+    """What a pushed model was judged on, as its own card tells; None if it tells of another.
+
+    Args:
+      made_from: the same for two runs that make the same model.
+    """
+    told = card.terms
+    if told.get("made_from") != made_from:
+        return None
+    return PushTerms(told["fingerprint"], told["settings"], told["force_bless"])
 
 
 def _push_terms(steps: Sequence[Mapping[str, str]]) -> PushTerms | None:

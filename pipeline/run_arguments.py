@@ -14,6 +14,7 @@ from pipeline.commands import (
     positive,
 )
 from pipeline.presets import SAMPLE
+from trainer.errors import ConfigError
 
 _PLAN_EPILOG = """\
 examples:
@@ -43,11 +44,39 @@ def add(commands: Commands) -> None:
     _add_tune(commands)
 
 
+def add_run_options(run: argparse.ArgumentParser, *, is_local: bool = True) -> None:
+    """Add all that says what a run is to do.
+
+    Args:
+      is_local: whether a work directory is needed: a cluster's pods have none.
+    """
+    _add_force_bless(run)
+    _add_job(run)
+    _add_work_dir(run, is_local=is_local)
+    add_weights(run)
+    add_config_options(run)
+
+
+def check_data_is_named(options: argparse.Namespace) -> None:
+    """Refuse a run whose data nobody has named.
+
+    Raises:
+      ConfigError: there is no --data and nothing that makes any, or a --span of none.
+    """
+    if options.data is None and options.preset != SAMPLE:
+        raise ConfigError(
+            "--data DIR is missing: a folder with a subfolder of images for each class, a "
+            "manifest or an archive "
+            f"(only --preset {SAMPLE} makes its own)"
+        )
+    if options.data is None and options.span is not None:
+        raise ConfigError(f"--span {options.span} needs --data DIR with folders DIR/span-<N>/")
+
+
 def _add_run(commands: Commands) -> None:
     run = add_command(commands, "run", "train, judge and push a classifier")
     run.set_defaults(json=False)
-    _add_force_bless(run)
-    _add_run_options(run)
+    add_run_options(run)
     _add_detail(run)
 
 
@@ -55,8 +84,7 @@ def _add_plan(commands: Commands) -> None:
     summary = "tell what a run would do and why, how long and with how much room; nothing is begun"
     plan = add_command(commands, "plan", summary, epilog=_PLAN_EPILOG)
     add_json(plan)
-    _add_force_bless(plan)
-    _add_run_options(plan)
+    add_run_options(plan)
 
 
 def _add_force_bless(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +103,10 @@ def _add_tune(commands: Commands) -> None:
     tune.set_defaults(force_bless=None)
     tune.add_argument("--trials", type=positive, metavar="N", help="as --set tune.trials=N")
     tune.add_argument("--json", action="store_true", help="print summary.json and nothing else")
-    _add_run_options(tune)
+    _add_job(tune)
+    _add_work_dir(tune, is_local=True)
+    add_weights(tune)
+    add_config_options(tune)
     _add_detail(tune)
 
 
@@ -91,7 +122,7 @@ def _add_detail(run: argparse.ArgumentParser) -> None:
         )
 
 
-def _add_run_options(run: argparse.ArgumentParser) -> None:
+def _add_job(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--data",
         type=data_path,
@@ -115,15 +146,18 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         help="go on although the data gate refuses the data; the reason is kept with the run, and "
         "later data are compared with these",
     )
+
+
+def _add_work_dir(run: argparse.ArgumentParser, *, is_local: bool) -> None:
+    kept = "where everything of the run is kept; the model is pushed to DIR/serving"
+    ignored = "taken and left alone: pods keep their state in kubeflow.state"
     run.add_argument(
         "--work-dir",
         type=Path,
         metavar="DIR",
-        required=True,
-        help="where everything of the run is kept; the model is pushed to DIR/serving",
+        required=is_local,
+        help=kept if is_local else ignored,
     )
-    add_weights(run)
-    add_config_options(run)
 
 
 def data_path(text: str) -> str:

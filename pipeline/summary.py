@@ -23,6 +23,7 @@ Status = Literal[
     "not_servable",
     "failed",
     "interrupted",
+    "finished",
 ]
 _DISTRIBUTIONS = (
     "frostline",

@@ -12,6 +12,7 @@ from trainer import augment, features
 from trainer.errors import DataError
 from trainer.rows import NO_IMAGE, Batch
 from trainer.settings import AugmentSettings, TrainSettings
+from trainer.shares import Share, batch_sizes, even_batch_sizes
 
 READ_BATCH = 64
 _SMALL_BATCH = 1024
@@ -104,6 +105,7 @@ def training_batches(
     augmentation: AugmentSettings,
     first_epoch: int,
     epoch_rows: int | None = None,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """All batches from `first_epoch` (counted from 0) to the last epoch.
 
@@ -113,16 +115,18 @@ def training_batches(
     Args:
       epoch_rows: how many rows an epoch draws where `train.steps_per_epoch` says nothing; None
         draws each once.
+      share: the part of each batch that is wanted, in pieces; None is all of it.
 
     Returns:
       batches of (inputs [B, ...], label float32 [B]).
     """
-    steps = train.steps_per_epoch
-    size = (epoch_rows or len(rows)) if steps is None else steps * train.batch_size
+    size = epoch_size(rows, train, epoch_rows)
     chunk = _rows_at_once(rows, train.batch_size)
 
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         places = _shuffled_places(len(rows), size=size, seed=train.seed, epoch=epoch)
+        if share is not None:
+            return _shared(rows, places, share.pieces(batch_sizes(size, train.batch_size)))
         chunks = tf.data.Dataset.range(math.ceil(size / chunk)).map(
             lambda number: [part[number * chunk : (number + 1) * chunk] for part in places]
         )
@@ -135,11 +139,31 @@ def training_batches(
     return batches.map(lambda inputs, label, _: (inputs, label)).prefetch(tf.data.AUTOTUNE)
 
 
-def validation_batches(rows: Source, batch_size: int, steps: int | None) -> tf.data.Dataset:
-    """The first `steps` batches in digest order; unset, every row once."""
+def epoch_size(rows: Source, train: TrainSettings, epoch_rows: int | None) -> int:
+    """How many rows an epoch draws; see `training_batches`."""
+    if train.steps_per_epoch is None:
+        return epoch_rows or len(rows)
+    return train.steps_per_epoch * train.batch_size
+
+
+def validation_batches(
+    rows: Source, batch_size: int, steps: int | None, share: Share | None = None
+) -> tf.data.Dataset:
+    """The first `steps` batches in digest order; unset, every row once. `share`: a part of each."""
+    if share is not None:
+        count = len(rows) if steps is None else min(len(rows), steps * batch_size)
+        pieces = share.pieces(even_batch_sizes(count, batch_size))
+        places = (tf.range(count, dtype=tf.int64),)
+        return _shared(rows, places, pieces).prefetch(tf.data.AUTOTUNE)
     positions = tf.data.Dataset.range(len(rows)).batch(batch_size)
     chosen = positions if steps is None else positions.take(steps)
     return chosen.map(lambda batch: _take(rows, batch)).prefetch(tf.data.AUTOTUNE)
+
+
+def validation_count(rows: Source, batch_size: int, steps: int | None) -> int:
+    """How many batches `validation_batches` gives."""
+    count = math.ceil(len(rows) / batch_size)
+    return count if steps is None else min(count, steps)
 
 
 def batch_count(rows: int, *, batch_size: int, steps: int | None) -> int:
@@ -182,6 +206,16 @@ def _shuffled_places(
     places = epoch * size + tf.range(size, dtype=tf.int64)
     seeds = tf.stack([tf.fill([size], tf.constant(seed, tf.int64)), places], axis=1)
     return tf.cast(tf.reshape(shuffled, [-1])[:size], tf.int64), seeds
+
+
+def _shared(rows: Source, places: Sequence[tf.Tensor], pieces: np.ndarray) -> tf.data.Dataset:
+    """Inputs and labels at the first of `places`, and its other columns, piece by piece."""
+
+    def piece(ends: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        positions, *others = (each[ends[0] : ends[1]] for each in places)
+        return (*_take(rows, positions), *others)
+
+    return tf.data.Dataset.from_tensor_slices(pieces).map(piece)
 
 
 def _take(rows: Source, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,19 +1,15 @@
 """Where training runs: the distribution strategy, chosen by config or found."""
 
-import json
 import os
 import socket
 from collections.abc import Mapping
 
 import tensorflow as tf
 
+from trainer import multi_worker, workers
 from trainer.errors import ConfigError
 
 _ANSWER_SECONDS = 5.0
-_CLUSTER_HINT = (
-    'for example as {"cluster": {"worker": ["host:2222", "other:2222"]}, '
-    '"task": {"type": "worker", "index": 0}}'
-)
 
 
 def choose_strategy(
@@ -26,12 +22,12 @@ def choose_strategy(
 
     Raises:
       ConfigError: the devices that the setting needs are not there.
+      WorkerError: another worker did not come.
     """
     name = _found(environ) if setting == "auto" else setting
     match name:
         case "multi_worker":
-            _require_cluster(environ)
-            return tf.distribute.MultiWorkerMirroredStrategy()
+            return multi_worker.strategy(_listed(environ))
         case "tpu":
             return _tpu_strategy(environ)
         case "mirrored":
@@ -41,7 +37,7 @@ def choose_strategy(
 
 
 def _found(environ: Mapping[str, str]) -> str:
-    if _worker_count(environ) > 1:
+    if len(workers.found(environ) or ()) > 1:
         return "multi_worker"
     if environ.get("TPU_NAME") or tf.config.list_physical_devices("TPU"):
         return "tpu"
@@ -53,24 +49,13 @@ def _devices() -> list[str]:
     return [device.name for device in found]
 
 
-def _worker_count(environ: Mapping[str, str]) -> int:
-    config = environ.get("TF_CONFIG") or "{}"
-    try:
-        cluster = json.loads(config).get("cluster", {})
-        return sum(len(cluster.get(role, ())) for role in ("chief", "worker"))
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ConfigError(
-            f"the environment variable TF_CONFIG is {config!r}, which lists no workers "
-            f"({error}); unset it, or write it {_CLUSTER_HINT}"
-        ) from error
-
-
-def _require_cluster(environ: Mapping[str, str]) -> None:
-    if not _worker_count(environ):
-        raise ConfigError(
-            'train.strategy = "multi_worker" needs the environment variable TF_CONFIG to list '
-            f'the workers, {_CLUSTER_HINT}; on one machine use "auto"'
-        )
+def _listed(environ: Mapping[str, str]) -> workers.Workers:
+    if listed := workers.found(environ):
+        return listed
+    raise ConfigError(
+        f'train.strategy = "multi_worker" needs the environment variable {workers.VARIABLE} to '
+        f'list the workers: {workers.EXAMPLE}; on one machine use "auto"'
+    )
 
 
 def _tpu_strategy(environ: Mapping[str, str]) -> tf.distribute.Strategy:

@@ -6,7 +6,8 @@ Exception
     ├── WeightsError      the pretrained weights are missing or broken (exit code 2)
     ├── DataError         the data folder cannot be trained on as it is (exit code 2)
     ├── DataRefusedError  the data gate stopped the run (exit code 4)
-    └── WorkDirError      the work directory is locked, full or cannot be written (exit code 2)
+    ├── WorkDirError      the work directory is locked, full or cannot be written (exit code 2)
+    └── WorkerError       a worker of a training of several is gone or differs (exit code 2)
 """
 
 
@@ -32,3 +33,7 @@ class DataRefusedError(FrostlineError):
 
 class WorkDirError(FrostlineError):
     """The work directory is locked, full or cannot be written."""
+
+
+class WorkerError(FrostlineError):
+    """A worker of a training of several is gone, or differs from the others."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from trainer import backbone as backbones
 from trainer import calibration, frozen_base, logits, model
@@ -52,8 +53,11 @@ class Network:
     def adapt(self, rows: Source) -> None:
         """Let the head measure its features, on some thousand rows from all over."""
         fed, front = spread(rows), self.front
-        features = fed if front is None else (front.predict_on_batch(inputs) for inputs in fed)
-        model.adapt(self.classifier.head, features)
+        if front is not None:
+            # Not Keras' `predict`: on several devices it has each compute the whole batch.
+            reduced = tf.function(lambda inputs: front(inputs, training=False))
+            fed = (reduced(inputs).numpy() for inputs in fed)
+        model.adapt(self.classifier.head, fed)
 
     def calibrate(self, rows: Source) -> Calibration:
         """Find temperature and threshold on some rows; the scores have the temperature then."""

@@ -21,6 +21,7 @@ from trainer import (
     search_space,
     signatures,
     training,
+    workers,
 )
 from trainer.served import Served
 from trainer.settings import TrainerSettings
@@ -55,6 +56,8 @@ def custom_config(
 def run_fn(fn_args: "FnArgs") -> None:
     """Train, and export what was trained; TFX's Trainer calls this.
 
+    Of several workers (TF_CONFIG), the chief alone exports.
+
     Args:
       fn_args: the files to train on, the transform graph, the folders to write to, and
         `custom_config` as made by the function of that name, with the folder of the frozen
@@ -63,6 +66,9 @@ def run_fn(fn_args: "FnArgs") -> None:
     job = _job(fn_args)
     job.run_dir.mkdir(parents=True, exist_ok=True)
     classifier = training.train(job)
+    listed = workers.found()
+    if listed and not listed.is_chief:
+        return
     size = job.settings.image.size
     server = signatures.Server(
         served(classifier, job),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -18,9 +19,12 @@ from trainer import (
     feature_set,
     frozen_base,
     model,
+    multi_worker,
     network,
     parity,
+    replicas,
     training_rows,
+    workers,
 )
 from trainer.devices import choose_strategy
 from trainer.feature_set import FeatureSet
@@ -61,7 +65,28 @@ def train(job: Job) -> model.Classifier:
       WeightsError: the weights file does not fit.
       DataError: there is no example.
       WorkDirError: the features are damaged.
+      WorkerError: another worker did not come, is gone, or reads other folders.
     """
+    with _own_places(job) as own:
+        return _train(own)
+
+
+@contextmanager
+def _own_places(job: Job) -> Iterator[Job]:
+    """The job with folders to write to: of several workers, only the chief writes to its own."""
+    listed = workers.found()
+    if listed is None or listed.is_chief:
+        yield job
+        return
+    with TemporaryDirectory() as folder:
+        own = Path(folder, "checkpoints", job.checkpoints.name)
+        # Nobody writes there yet: the chief waits until all have come.
+        if job.checkpoints.exists():
+            shutil.copytree(job.checkpoints, own)
+        yield replace(job, checkpoints=own, run_dir=Path(folder))
+
+
+def _train(job: Job) -> model.Classifier:
     settings = job.settings
     keras.utils.set_random_seed(settings.train.seed)
     # On a GPU, too, the same seed then gives the same curve.
@@ -70,6 +95,11 @@ def train(job: Job) -> model.Classifier:
     class_count = len(job.examples.labels)
     with _precision(settings.train.precision):
         strategy = choose_strategy(settings.train.strategy)
+        multi_worker.check_agreement(
+            strategy,
+            settings_and_files=job.checkpoints.name,
+            epochs_in_checkpoints=checkpoints.read_state(job.checkpoints).done,
+        )
         with strategy.scope():
             built = network.build(
                 settings,
@@ -136,6 +166,11 @@ def _write_parity(network: Network, rows: dataset.Source, job: Job) -> None:
 def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.BestWeights:
     settings, trained = job.settings.train, network.trained
     state = checkpoints.read_state(job.checkpoints)
+    multi_worker.check_agreement(
+        trained.distribute_strategy,
+        training_images=len(found.train),
+        validation_images=len(found.evaluation),
+    )
     checkpoints.restore_last(trained, job.checkpoints, state)
     steps = dataset.batch_count(
         found.epoch_rows, batch_size=settings.batch_size, steps=settings.steps_per_epoch
@@ -150,32 +185,41 @@ def _fit_rows(network: Network, found: TrainingRows, job: Job) -> checkpoints.Be
     patience_is_out = state.is_out_of_patience(settings.early_stopping_patience)
     if patience_is_out or state.done >= settings.epochs:  # Interrupted when all was trained.
         return keeper
-    trained.steps_per_execution = _steps_at_once(network, steps)
+    callbacks = [
+        checkpoints.SeededDropout(settings.seed),
+        keeper,
+        *model.learning_rates(settings),
+        keras.callbacks.TensorBoard(str(job.run_dir), write_graph=False),
+        EpochProgress(epochs=settings.epochs, steps=steps),
+    ]
     live = network.feed.array == "pixels"
     validation = settings.batch_size, settings.validation_steps
+    material = replicas.Material(
+        found,
+        settings,
+        # Frozen features are those of views that have been changed already.
+        augmentation=job.settings.augment if live else AugmentSettings(),
+        validation=validation if live else dataset.in_larger_batches(*validation),
+        first_epoch=state.done,
+    )
+    if replicas.are_several(trained):
+        replicas.fit(trained, material, steps=steps, callbacks=callbacks)
+        return keeper
+    trained.steps_per_execution = _steps_at_once(network, steps)
     trained.fit(
         dataset.training_batches(
             found.train,
             train=settings,
-            # Frozen features are those of views that have been changed already.
-            augmentation=job.settings.augment if live else AugmentSettings(),
+            augmentation=material.augmentation,
             first_epoch=state.done,
             epoch_rows=found.epoch_rows,
         ),
-        validation_data=dataset.validation_batches(
-            found.evaluation, *(validation if live else dataset.in_larger_batches(*validation))
-        ),
+        validation_data=dataset.validation_batches(found.evaluation, *material.validation),
         initial_epoch=state.done,
         epochs=settings.epochs,
         steps_per_epoch=steps,
         shuffle=False,
-        callbacks=[
-            checkpoints.SeededDropout(settings.seed),
-            keeper,
-            *model.learning_rates(settings),
-            keras.callbacks.TensorBoard(str(job.run_dir), write_graph=False),
-            EpochProgress(epochs=settings.epochs, steps=steps),
-        ],
+        callbacks=callbacks,
         verbose=0,  # pyright: ignore[reportArgumentType]  Keras documents 0, and guesses a str
     )
     return keeper

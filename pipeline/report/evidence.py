@@ -4,6 +4,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from components import judged_images
 from components.image_files import Listing
@@ -14,6 +15,9 @@ from pipeline.report.distributions import Spread
 from pipeline.report.gallery import Gallery
 from pipeline.summary import Summary
 from pipeline.workdir import WorkDir
+
+if TYPE_CHECKING:
+    from pipeline.results import Outputs
 
 _MOST_PICTURES = 24
 _SIDE = 160  # pixels
@@ -45,7 +49,11 @@ def gather(place: WorkDir, summary: Summary, listing: Listing) -> Evidence:
     """
     from pipeline.results import Results
 
-    results = Results(place)
+    return of(Results(place), summary, listing)
+
+
+def of(results: "Outputs", summary: Summary, listing: Listing) -> Evidence:
+    """Collect it from what the steps of a run have put out; see `gather`."""
     statistics, predictions = results.statistics(), results.predictions()
     judged = judged_images.read(predictions) if predictions else []
     found = Evidence(

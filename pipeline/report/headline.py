@@ -15,10 +15,12 @@ _WORDS: dict[Status, tuple[str, Tone]] = {
     "tuned": ("Tuned", "good"),
     "not_blessed": ("Not pushed", "bad"),
     "not_pushed": ("Not pushed", "bad"),
+    "not_servable": ("Not pushed", "bad"),
     "withdrawn": ("Not pushed", "bad"),
     "refused": ("Refused", "bad"),
     "failed": ("Failed", "bad"),
     "interrupted": ("Interrupted", "neutral"),
+    "finished": ("Finished", "neutral"),
 }
 
 
@@ -53,6 +55,8 @@ def _sentence(summary: Summary) -> str:
             return f"The data failed {count} of the data gate; nothing was trained."
         case "interrupted":
             return f"The run was interrupted{_where(summary)} after {duration(summary.seconds)}."
+        case "finished":
+            return "All steps are done; what they have found was not kept (kubeflow.state)."
     said = closing.without_traceback(summary.error.message) if summary.error else ""
     return f"The run failed{_where(summary)}: {said}"
 

@@ -40,7 +40,7 @@ def push(tmp_path, base, pointer):
             made.set_int_custom_property(key, value)
         return made
 
-    def push(*, is_blessed=True, is_servable=True, keep_versions=5, reason=""):
+    def push(*, is_blessed=True, is_servable=True, keep_versions=5, reason="", terms=None):
         model = artifact(standard_artifacts.Model, "model")
         graph = tmp_path / "model" / "Format-Serving" / "saved_model.pb"
         graph.parent.mkdir(exist_ok=True)
@@ -54,6 +54,7 @@ def push(tmp_path, base, pointer):
         destination = tfx.proto.PushDestination()
         destination.filesystem.base_directory = str(base)
         config = {"pointer": str(pointer), "keep_versions": keep_versions}
+        config["terms"] = json.dumps(terms) if terms else ""
         PusherExecutor().Do(
             {"model": [model], "model_blessing": [judged], "infra_blessing": [served]},
             {"pushed_model": [pushed]},
@@ -141,3 +142,30 @@ def test_verdicts_may_lie_in_a_bucket(push, base, tmp_path, monkeypatch):
     )
     push()
     assert sorted(asked) == ["evaluation.json", "serving.json", "verdict.json"]
+
+
+def test_model_that_was_made_from_the_same_is_not_pushed_twice(push, base):
+    first = push(terms={"made_from": "a"})
+    again = push(terms={"made_from": "a"})
+    [version] = releases.versions(base)
+    for pushed in (first, again):
+        assert pushed.get_int_custom_property("pushed") == 1
+        assert pushed.get_string_custom_property("pushed_version") == str(version)
+    card = releases.card(base / str(version))
+    assert card
+    assert card.terms == {"made_from": "a"}
+
+
+def test_other_model_is_pushed_and_so_is_the_first_after_it(push, base):
+    for made_from in ("a", "b", "a"):
+        push(terms={"made_from": made_from})
+    assert len(releases.versions(base)) == 3
+
+
+def test_withdrawn_model_does_not_come_back_by_itself(push, base):
+    push(terms={"made_from": "a"})
+    [version] = releases.versions(base)
+    releases.withdraw(base, version)
+    again = push(terms={"made_from": "a"})
+    assert releases.versions(base) == []
+    assert again.get_string_custom_property("pushed_version") == str(version)

@@ -75,3 +75,12 @@ def test_version_that_is_gone_changes_what_another_model_is_compared_with(push, 
     before = terms("b")
     (work_dir.serving / "m" / "1" / "saved_model.pb").unlink()
     assert terms("b") != before
+
+
+def test_card_tells_what_its_model_was_judged_on_where_nothing_else_does(terms, work_dir):
+    told = {"made_from": "a", "fingerprint": "f", "settings": "{}", "force_bless": "why"}
+    card = Blessed(1, str(work_dir.serving / "m" / "1"), judged="d", metrics={}, terms=told)
+    blessed.write(str(work_dir.blessed("m")), card)
+    assert terms("a") == ModelTerms("f", "why")
+    assert terms("a", settings='{"other": 1}') == ModelTerms("f", "")
+    assert terms("b").fingerprint != "f"

@@ -5,7 +5,8 @@ import tomllib
 import pytest
 from pydantic import ValidationError
 
-from pipeline.config import METRICS, Bound, Config, EvaluateSettings, resolve, to_toml
+from components.evaluate_settings import METRICS, Bound, EvaluateSettings
+from pipeline.config import Config, resolve, to_toml
 from pipeline.presets import PRESETS
 from trainer.errors import ConfigError
 
@@ -315,3 +316,34 @@ def test_search_for_which_there_are_no_features_is_refused():
 def test_random_base_is_not_searched_for_a_cut():
     said = refusal("model.weights=random", 'tune.cut=["mixed7"]', "tune.enabled=true")
     assert "random weights" in said
+
+
+KUBEFLOW = (
+    'kubeflow.volumes=[{claim="frostline", path="/mnt/frostline"}]',
+    'kubeflow.gpu.node_selector={"cloud.google.com/gke-accelerator"="nvidia-l4"}',
+    'kubeflow.steps.Trainer={memory_limit="16Gi", tolerations=[{key="gpu"}], env={A="b"}}',
+    "kubeflow.state=/mnt/frostline",
+)
+
+
+def test_tables_inside_lists_and_odd_keys_are_written_as_they_are_read(toml_file):
+    config = resolved(*KUBEFLOW)
+    assert config.kubeflow.volumes[0].path == "/mnt/frostline"
+    assert resolved(file=toml_file(to_toml(config))) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("kubeflow.steps.Trainr.cache=false", "kubeflow.steps has Trainer, Transform, Prepare"),
+        ("kubeflow.steps.Trainer.cpu=1", "kubeflow.steps.Trainer has cpu_request, cpu_limit"),
+        ('kubeflow.volumes=[{clam="a"}]', "kubeflow.volumes.0 has claim, path"),
+        ("kubeflow.state=gs://b/state", "should be an absolute path on a volume"),
+        ('kubeflow.volumes=[{claim="a", path="b"}]', "should be mounted at an absolute path: b"),
+        ('kubeflow.steps.Trainer.cpu_limit="2 cores"', 'as Kubernetes writes them: "2"'),
+        ('kubeflow.steps.Trainer.memory_limit="8 GB"', 'as Kubernetes writes them: "8Gi"'),
+        ('kubeflow.secrets=[{name="a"}]', "needs a path to mount it at, or env"),
+    ],
+)
+def test_setting_of_the_cluster_that_is_wrong_says_what_is_accepted(override, said):
+    assert said in refusal(override)

@@ -58,6 +58,8 @@ def test_section_is_explained_by_its_class(settings):
         (("tune", "head"), '"none" or a list, each "pooled" or "flatten"'),
         (("evaluate", "by_class", "accuracy"), '"none" or a table of min, max'),
         (("push", "untrained"), "true or false"),
+        (("kubeflow", "volumes"), "a list, each a table of claim, path"),
+        (("kubeflow", "gpu", "node_selector"), "a table, each value text"),
     ],
 )
 def test_what_a_setting_accepts_is_said_in_words(settings, path, accepts):

@@ -90,6 +90,13 @@ def cache_key(step):
     return json.dumps(step.exec_properties, sort_keys=True, default=str)
 
 
+def test_making_the_pipeline_writes_nothing(graph, sources, judging, tmp_path):
+    graph.create_pipeline(
+        Config(), sources, WorkDir(tmp_path / "state"), judging=judging, push_request="0 vanished"
+    )
+    assert not (tmp_path / "state").exists()
+
+
 def test_every_step_is_there_in_order(created):
     assert list(created()) == [*STEPS, "Pusher"]
 

@@ -38,6 +38,8 @@ OTHER_RUNS = {
     "not_blessed": {"pushed": None},
     "not_pushed": {"pushed": None, "model": {"weights": "random", "untrained": True}},
     "withdrawn": {"pushed": None},
+    "not_servable": {"pushed": None},
+    "finished": NOTHING_DONE,
     "refused": {
         **NOTHING_DONE,
         "gates": [Gate("leak", 3, {"max": 0}, False, "3 leak.", ("cats/1.jpg",), "DataGate")],

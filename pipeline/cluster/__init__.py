@@ -1,0 +1,1 @@
+"""What a cluster needs: compiling, checking, running, submitting and following a pipeline."""
