@@ -30,7 +30,7 @@ def completed(tmp_path):
             check=True,
             cwd=tmp_path,
         )
-        return set(answer.stdout.split())
+        return sorted(answer.stdout.split())
 
     return complete
 
@@ -38,13 +38,13 @@ def completed(tmp_path):
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (["doc"], {"doctor"}),
-        (["run", "--pre"], {"--preset"}),
-        (["run", "--preset", "c"], {"course"}),
-        (["schema", "fr"], {"freeze"}),
-        (["doctor", "--work-dir", "pho"], {"photos"}),
-        (["run", "--config", "pho"], {"photos", "photo.toml"}),
-        (["run", "--set", "pho"], set()),
+        (["doc"], ["doctor"]),
+        (["run", "--pre"], ["--preset"]),
+        (["run", "--preset", "c"], ["course"]),
+        (["schema", "fr"], ["freeze"]),
+        (["doctor", "--work-dir", "pho"], ["photos"]),
+        (["run", "--config", "pho"], ["photo.toml", "photos"]),
+        (["run", "--set", "pho"], []),
     ],
     ids=" ".join,
 )
