@@ -18,6 +18,7 @@ from pipeline import (
     chatter,
     closing,
     display,
+    imports,
     preflight,
     sample_data,
     summary,
@@ -149,7 +150,8 @@ def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt
     if request.weights.warning:
         screen.note(f"WARNING: {request.weights.warning}")
     # Seconds of imports, which no other command should wait for; nor should a wrong layer.
-    from trainer import backbone
+    with imports.unhindered():
+        from trainer import backbone
 
     model = request.config.model
     backbone.check(
@@ -158,10 +160,10 @@ def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt
         thaw_from=model.thaw_from,
         is_cached=request.config.train.base == "cached",
     )
+    with imports.unhindered():
+        from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
-    from pipeline import results
+        from pipeline import graph, results  # noqa: F401  the graph is made further down
 
     results.sweep(place)
     results.forget_refusals(place)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline import imports
 from pipeline.cluster import bindings, supervision
 from pipeline.cluster.platform import RUN_VARIABLE
 from pipeline.cluster.task import Done, Task
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(task: Task, others: Sequence[str]) -> Done:
     # Half a minute of imports: what is wrong with the arguments is told before.
-    from pipeline.cluster import pod_step
+    with imports.unhindered():
+        from pipeline.cluster import pod_step
 
     return pod_step.run(task, others)
 

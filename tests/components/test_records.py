@@ -26,7 +26,9 @@ def example(number, **changed):
         for name, value in values.items()
         if value is not None
     }
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(
+        deterministic=True
+    )
 
 
 @pytest.fixture
