@@ -41,9 +41,14 @@ def lines(lineage: Lineage, *, width: int) -> list[str]:
     table = [
         line for name, text in rows(lineage) for line in indented(f"{name:<20}{text}", width=width)
     ]
-    tree = Tree(f"[bold]{escape(_told(lineage.made))}[/bold]", highlight=False)
-    _grow(tree, lineage.made, seen={lineage.made.execution})
-    return [*(line[2:] for line in table), *tables.lines(tree, width=width)]
+    return [*(line[2:] for line in table), *tree(lineage, width=width)]
+
+
+def tree(lineage: Lineage, *, width: int) -> list[str]:
+    """The steps that led to a version, the last one first, each above what it took."""
+    grown = Tree(f"[bold]{escape(_told(lineage.made))}[/bold]", highlight=False)
+    _grow(grown, lineage.made, seen={lineage.made.execution})
+    return tables.lines(grown, width=width)
 
 
 def _grow(tree: Tree, made: Made, *, seen: set[int]) -> None:

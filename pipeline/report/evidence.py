@@ -4,6 +4,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components import judged_images
@@ -13,14 +14,16 @@ from components.quarantine import SetAside
 from pipeline.report import distributions, gallery, judgement, pictures
 from pipeline.report.distributions import Spread
 from pipeline.report.gallery import Gallery
-from pipeline.summary import Summary
+from pipeline.summary import Pushed, Summary
 from pipeline.workdir import WorkDir
+from trainer.errors import FrostlineError
 
 if TYPE_CHECKING:
     from pipeline.results import Outputs
 
 _MOST_PICTURES = 24
 _SIDE = 160  # pixels
+_TREE_WIDTH = 100  # characters
 _GALLERY_SIDE = 224  # pixels
 
 
@@ -32,6 +35,8 @@ class Evidence:
       made
     judged: what was served for each judged image
     gallery: the few of them that are shown
+    lineage: what the pushed version was made of, a name and a text each
+    lineage_tree: the steps that led to it, a line each
     """
 
     spread: Spread = field(default_factory=Spread)
@@ -39,6 +44,8 @@ class Evidence:
     pictures: Mapping[str, str] = field(default_factory=dict)
     judged: Sequence[JudgedImage] = ()
     gallery: Gallery = field(default_factory=Gallery)
+    lineage: Sequence[tuple[str, str]] = ()
+    lineage_tree: Sequence[str] = ()
 
 
 def gather(place: WorkDir, summary: Summary, listing: Listing) -> Evidence:
@@ -49,7 +56,22 @@ def gather(place: WorkDir, summary: Summary, listing: Listing) -> Evidence:
     """
     from pipeline.results import Results
 
-    return of(Results(place), summary, listing)
+    found = of(Results(place), summary, listing)
+    return _traced(found, place, summary.pushed) if summary.pushed else found
+
+
+def _traced(found: Evidence, place: WorkDir, pushed: Pushed) -> Evidence:
+    """The same with the lineage of the version that was pushed."""
+    from pipeline import lineage, lineage_text
+    from pipeline.pushed_versions import Wanted
+
+    name = Path(pushed.path).parent.name
+    try:
+        traced = lineage.trace(Wanted(place, name, int(pushed.version)))
+    except FrostlineError:  # ML Metadata does not know of it: the page is drawn without.
+        return found
+    tree = lineage_text.tree(traced, width=_TREE_WIDTH)
+    return replace(found, lineage=lineage_text.rows(traced), lineage_tree=tree)
 
 
 def of(results: "Outputs", summary: Summary, listing: Listing) -> Evidence:

@@ -325,6 +325,9 @@ def test_lineage_leads_from_the_pushed_model_back_to_data_weights_and_settings(
     trainer = found["made"]["inputs"]["model"]
     assert (trainer["step"], trainer["is_there"]) == ("Trainer", True)
     assert set(trainer["inputs"]) == {"examples", "features", "transform_graph"}
+    page = (place / "w" / "runs" / first.summary["run_id"] / "report.html").read_text()
+    assert found["data_fingerprint"] in page
+    assert f"Trainer {trainer['execution']}, " in page
 
 
 def test_features_are_computed_once_for_each_image_and_view(first, features_of):

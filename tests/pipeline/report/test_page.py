@@ -270,6 +270,16 @@ def test_next_command_and_the_own_command_are_there(draw):
     assert "frostline run --data 'my photos'" in text(draw())
 
 
+def test_lineage_of_what_was_pushed_is_on_the_card(draw):
+    rows = [("data fingerprint", "cfc052"), ("folder", "/w/serving/<b>/7 is served")]
+    html = draw(Evidence(lineage=rows, lineage_tree=["Pusher 12", "└── model: Trainer 8"]))
+    said = text(html)
+    assert "cfc052" in said
+    assert "/w/serving/<b>/7 is served" in said
+    assert "Pusher 12\n└── model: Trainer 8" in html
+    assert "Lineage" not in text(draw(Evidence()))
+
+
 def test_untrained_model_is_marked(draw):
     assert "UNTRAINED" in text(draw(model={"weights": "random", "untrained": True}))
     assert "UNTRAINED" not in text(draw())
