@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Literal
 
-from pipeline import chatter, progress_bar
+from pipeline import beam_workers, chatter, progress_bar
 from pipeline.bulk import images, output, saved_model, work
 from pipeline.bulk.output import Output, Part, PipelineError
 from pipeline.bulk.work import Work
@@ -92,6 +92,7 @@ def _predicted(request: Request, place: Output, model: str) -> list[Part]:
     with (
         chatter.diverted(place.scratch / output.LOG) as person,
         _watched(place, todo, person),
+        beam_workers.prepared(workers=request.workers),
     ):
         _execute(request, place, model, todo)
     found = output.parts(place)
