@@ -181,31 +181,27 @@ def _execute(place: WorkDir, request: Request, screen: Display, attempt: Attempt
 
 
 def _pipeline(place: WorkDir, request: Request, attempt: Attempt) -> "tfx.dsl.Pipeline":
-    from pipeline import graph, judging, results, sources
+    from pipeline import graph, groundwork
 
     config = request.config
     attempt.data = request.data or _sample(place)
     listing = request.listing if request.data else preflight.check_data(attempt.data, None)
     attempt.listing = listing
-    found = sources.gather(
-        attempt.data, listing, request.weights, test_fraction=config.data.test_fraction
-    )
-    push_request = results.push_request(
-        place, model_name=config.push.model_name, made_from=sources.model_digest(config, found)
-    )
-    terms = judging.prepare(
+    laid = groundwork.lay(
         config,
-        found,
         place,
+        data=attempt.data,
+        listing=listing,
+        weights=request.weights,
         accept_reason=request.accept_reason,
         force_bless=request.force_bless,
     )
     return graph.create_pipeline(
         config,
-        found,
+        laid.sources,
         place,
-        judging=terms,
-        push_request=push_request,
+        judging=laid.judging,
+        push_request=laid.push_request,
         until_tuned=request.until_tuned,
     )
 

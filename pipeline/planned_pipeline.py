@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.image_files import Listing
-from pipeline import graph, judging, results, sources
+from pipeline import graph, groundwork
 from pipeline.judging import Judging
 from pipeline.mirror import Mirror, Scratch
 from pipeline.preflight import Weights
@@ -28,21 +28,23 @@ def build(
       scratch: stands for the work directory.
     """
     config = question.config
-    found = sources.gather(data, listing, weights, test_fraction=config.data.test_fraction)
-    push_request = results.push_request(
-        scratch, model_name=config.push.model_name, made_from=sources.model_digest(config, found)
-    )
-    terms = judging.prepare(
+    laid = groundwork.lay(
         config,
-        found,
         scratch,
+        data=data,
+        listing=listing,
+        weights=weights,
         accept_reason=question.accept_reason,
         force_bless=question.force_bless,
     )
     # The steps are told of the real folders, and TFX of the copied database.
     place = Mirror(scratch.root, scratch.copy)
     return graph.create_pipeline(
-        config, found, place, judging=_placed(terms, place), push_request=push_request
+        config,
+        laid.sources,
+        place,
+        judging=_placed(laid.judging, place),
+        push_request=laid.push_request,
     )
 
 
